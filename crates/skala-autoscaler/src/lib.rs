@@ -1,0 +1,1 @@
+//! The decision core: how many replicas a service should have, and why.

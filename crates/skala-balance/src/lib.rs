@@ -1,0 +1,1 @@
+//! Balancing and admission decisions.

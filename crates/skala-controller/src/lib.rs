@@ -1,0 +1,1 @@
+//! Observe, plan, act: the control loop, its platforms and its journal.

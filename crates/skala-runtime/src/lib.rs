@@ -1,0 +1,1 @@
+//! Clock, shutdown and live stations.

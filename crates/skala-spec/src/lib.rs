@@ -1,0 +1,1 @@
+//! The platform file: grammar, spans, validation, environments, JSON schema.

@@ -1,0 +1,1 @@
+//! Fake and real backends for tests.

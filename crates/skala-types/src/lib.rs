@@ -1,0 +1,17 @@
+//! The words every skala crate shares: time, quantities, ids, seeded randomness, distributions and station samples.
+//!
+//! Pure: no clock, no sockets, no global randomness. Whoever decides takes these as arguments and can therefore be replayed.
+
+mod ids;
+mod quantities;
+mod rng;
+mod sample;
+mod sketch;
+mod time;
+
+pub use ids::{ReplicaId, ServiceName};
+pub use quantities::{Bytes, Cores, Replicas, Rps, Utilisation};
+pub use rng::{Stream, Streams};
+pub use sample::{Distribution, Sampled, StationSample};
+pub use sketch::{Sketch, SketchLayout};
+pub use time::Time;

@@ -1,0 +1,180 @@
+//! A log-linear histogram of durations with fixed memory, the instrument behind every percentile in skala.
+//!
+//! Decides: what a quantile of recorded durations is.
+//! Inputs: durations in nanoseconds.
+//! Method: HDR-style log-linear buckets: 32 linear buckets per power of two above 1 us, so that a reported value is at most
+//!   1/32 (3.1 %) above the true one; values above an hour land in the last bucket.
+//! Invariants: merging equals recording everything in one; a quantile is never below the recorded value it stands for.
+//! Tested: `tests` below. The live, atomic twin in `skala-runtime` uses the same [`SketchLayout`].
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a duration lands; shared by the plain and the atomic histogram.
+pub struct SketchLayout;
+
+impl SketchLayout {
+    /// Linear buckets per power of two.
+    const SUB: u64 = 32;
+    /// Resolution: durations below this many nanoseconds share linear buckets of 32 ns.
+    const UNIT_NS: u64 = 32;
+    /// log2(one hour / 32 ns) is just under 37; five of those powers are the linear start.
+    const POWERS: u64 = 33;
+    /// Number of buckets.
+    pub const BUCKETS: usize = ((Self::POWERS + 1) * Self::SUB) as usize;
+
+    /// The bucket of a duration in nanoseconds.
+    pub const fn index(nanos: u64) -> usize {
+        let units = nanos / Self::UNIT_NS;
+        if units < Self::SUB {
+            return units as usize;
+        }
+        let power = 63 - units.leading_zeros() as u64 - 5;
+        let index = (power + 1) * Self::SUB + ((units >> power) - Self::SUB);
+        let last = Self::BUCKETS as u64 - 1;
+        (if index < last { index } else { last }) as usize
+    }
+
+    /// The largest duration (nanoseconds) that lands in a bucket: what quantiles report.
+    pub const fn upper_nanos(index: usize) -> u64 {
+        let index = index as u64;
+        if index < Self::SUB {
+            return (index + 1) * Self::UNIT_NS - 1;
+        }
+        let power = index / Self::SUB - 1;
+        let sub = index % Self::SUB + Self::SUB;
+        ((sub + 1) << power) * Self::UNIT_NS - 1
+    }
+}
+
+/// A histogram of durations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sketch {
+    /// Counts per bucket, as long as the highest bucket used.
+    counts: Vec<u64>,
+    count: u64,
+    sum_ns: u128,
+}
+
+impl Sketch {
+    /// An empty histogram.
+    pub fn new() -> Sketch {
+        Sketch::default()
+    }
+
+    /// Builds one from counts per [`SketchLayout`] bucket and the exact sum of the values in nanoseconds.
+    pub fn from_counts(mut counts: Vec<u64>, sum_ns: u128) -> Sketch {
+        counts.truncate(SketchLayout::BUCKETS);
+        while counts.last() == Some(&0) {
+            counts.pop();
+        }
+        let count = counts.iter().sum();
+        Sketch { counts, count, sum_ns }
+    }
+
+    /// Records one duration.
+    pub fn record(&mut self, d: Duration) {
+        let ns = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let index = SketchLayout::index(ns);
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] += 1;
+        self.count += 1;
+        self.sum_ns += u128::from(ns);
+    }
+
+    /// Adds everything that another histogram recorded.
+    pub fn merge(&mut self, other: &Sketch) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.count += other.count;
+        self.sum_ns += other.sum_ns;
+    }
+
+    /// Number of recorded durations.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Sum of all recorded durations.
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.sum_ns).unwrap_or(u64::MAX))
+    }
+
+    /// Exact mean; `None` when empty.
+    pub fn mean(&self) -> Option<Duration> {
+        let mean = self.sum_ns.checked_div(u128::from(self.count))?;
+        Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
+    }
+
+    /// The `q` quantile (0..=1, clamped): the smallest bucket bound that at least `ceil(q * count)` values do not exceed.
+    /// `None` when empty.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        if self.count == 0 {
+            return None;
+        }
+        let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (index, n) in self.counts.iter().enumerate() {
+            seen += n;
+            if seen >= rank {
+                return Some(Duration::from_nanos(SketchLayout::upper_nanos(index)));
+            }
+        }
+        None
+    }
+
+    /// Number of recorded durations that do not exceed `limit` (to bucket resolution, counting the bucket of `limit` whole).
+    pub fn count_at_most(&self, limit: Duration) -> u64 {
+        let index = SketchLayout::index(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        self.counts.iter().take(index + 1).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_hour_fits_and_more_is_clamped() {
+        let hour = 3_600_000_000_000;
+        assert!(SketchLayout::index(hour) < SketchLayout::BUCKETS - 1);
+        assert_eq!(SketchLayout::index(u64::MAX), SketchLayout::BUCKETS - 1);
+        assert_eq!(Sketch::new().quantile(0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_bound_is_close_above_its_values(ns in 1_000u64..3_600_000_000_000) {
+            let upper = SketchLayout::upper_nanos(SketchLayout::index(ns));
+            prop_assert!(upper >= ns);
+            prop_assert!((upper - ns) as f64 <= ns as f64 / 31.0 + 32.0);
+        }
+
+        #[test]
+        fn merging_equals_recording_all(a in proptest::collection::vec(0u64..10_000_000_000, 0..50), b in proptest::collection::vec(0u64..10_000_000_000, 0..50)) {
+            let of = |v: &[u64]| { let mut s = Sketch::new(); v.iter().for_each(|n| s.record(Duration::from_nanos(*n))); s };
+            let mut merged = of(&a);
+            merged.merge(&of(&b));
+            let all: Vec<u64> = a.iter().chain(&b).copied().collect();
+            prop_assert_eq!(merged, of(&all));
+        }
+
+        #[test]
+        fn quantiles_bound_the_exact_ones(mut v in proptest::collection::vec(1_000u64..10_000_000_000, 1..200), q in 0.0f64..=1.0) {
+            let mut s = Sketch::new();
+            v.iter().for_each(|n| s.record(Duration::from_nanos(*n)));
+            v.sort_unstable();
+            let exact = v[(((q * v.len() as f64).ceil() as usize).max(1)) - 1];
+            let got = s.quantile(q).unwrap().as_nanos() as f64;
+            prop_assert!(got >= exact as f64 && got <= exact as f64 * 1.034 + 32.0);
+        }
+    }
+}

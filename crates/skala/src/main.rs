@@ -1,0 +1,2 @@
+//! The skala binary: one file per verb.
+fn main() {}
