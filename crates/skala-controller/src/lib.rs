@@ -1,1 +1,3 @@
 //! Observe, plan, act: the control loop, its platforms and its journal.
+
+pub mod journal;
