@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::journal::{Decision, Event, Journal, Saved};
 use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
 use crate::observe::{observe, outlook};
-use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
+use crate::platform::{EventKind, Phase, Platform, PlatformEvent, ReplicaStatus};
 
 /// How often draining replicas are looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(25);
@@ -174,6 +174,7 @@ impl Controller {
         let replicas = self.platform.replicas();
         let mut decisions = Vec::with_capacity(services.len());
         for managed in services.values_mut() {
+            follow(managed, &replicas);
             let own = || replicas.iter().filter(|r| r.service == managed.config.name);
             let observation =
                 observe(own(), |id| managed.draining.contains_key(&id), &managed.config.station, managed.active_directive(now));
@@ -221,7 +222,7 @@ impl Controller {
         match action {
             Action::Start { replica } => self.start_replica(managed, replica, now),
             Action::Drain { replica } => {
-                if let Some(endpoint) = managed.endpoints.get(&replica) {
+                if let Some((endpoint, _)) = managed.endpoints.get(&replica) {
                     managed.config.station.drain(*endpoint);
                 }
                 managed.draining.insert(replica, Draining { deadline: now + managed.config.drain, stopping: false });
@@ -283,9 +284,14 @@ impl Controller {
 
     fn on_event(&self, event: PlatformEvent) {
         let mut services = self.lock();
-        if let (Some(managed), Some(id)) = (services.get_mut(&event.service), event.replica) {
-            follow(managed, id, &event.kind);
+        if let Some(managed) = services.get_mut(&event.service) {
+            if let (EventKind::Ready { after, .. }, Some(id)) = (&event.kind, event.replica)
+                && !managed.endpoints.contains_key(&id)
+            {
+                managed.learned_start_up(*after);
+            }
             let replicas = self.platform.replicas();
+            follow(managed, &replicas);
             self.tell_outlook(managed, &replicas, event.at);
         }
         drop(services);
@@ -373,33 +379,31 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Keeps the station's endpoints in step with the replicas.
-fn follow(managed: &mut Managed, id: ReplicaId, kind: &EventKind) {
+/// Keeps the station's endpoints in step with the replicas; looks at what is, so that a lost event does no harm.
+fn follow(managed: &mut Managed, replicas: &[ReplicaStatus]) {
     let station = &managed.config.station;
-    match kind {
-        EventKind::Ready { addr, after } => match managed.endpoints.get(&id) {
-            Some(endpoint) => station.set_ready(*endpoint, true),
-            None => {
-                if !managed.draining.contains_key(&id) {
-                    managed.endpoints.insert(id, station.add_endpoint(id, *addr, 1.0, true));
-                }
-                managed.learned_start_up(*after);
-            }
-        },
-        EventKind::Unready { .. } => {
-            if let Some(endpoint) = managed.endpoints.get(&id) {
-                station.set_ready(*endpoint, false);
-            }
+    let own = || replicas.iter().filter(|r| r.service == managed.config.name);
+    managed.endpoints.retain(|id, (endpoint, addr)| {
+        let stays = own().any(|r| {
+            r.id == *id && r.addr == Some(*addr) && matches!(r.phase, Phase::Ready | Phase::NotReady | Phase::Stopping)
+        });
+        if !stays {
+            station.remove(*endpoint);
         }
-        EventKind::Exited { .. } | EventKind::Stopped { .. } | EventKind::CrashLoop { .. } => {
-            if let Some(endpoint) = managed.endpoints.remove(&id) {
-                station.remove(endpoint);
+        stays
+    });
+    managed.draining.retain(|id, _| own().any(|r| r.id == *id));
+    for replica in own() {
+        let ready = replica.phase == Phase::Ready;
+        match (managed.endpoints.get(&replica.id), replica.addr) {
+            (Some((endpoint, _)), _) if replica.phase == Phase::Stopping => station.drain(*endpoint),
+            (Some((endpoint, _)), _) => station.set_ready(*endpoint, ready),
+            (None, Some(addr)) if ready && !managed.draining.contains_key(&replica.id) => {
+                let endpoint = station.add_endpoint(replica.id, addr, 1.0, true);
+                managed.endpoints.insert(replica.id, (endpoint, addr));
             }
-            if matches!(kind, EventKind::Stopped { .. }) {
-                managed.draining.remove(&id);
-            }
+            _ => {}
         }
-        EventKind::Spawned { .. } | EventKind::Backoff { .. } | EventKind::Note { .. } => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! One service under control: its policy, its memory, and the replicas that it drains.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub(crate) struct Managed {
     /// The state does not follow from the previous decision: the next one is recorded with it.
     pub(crate) state_moved: bool,
     pub(crate) directive: Option<Directive>,
-    pub(crate) endpoints: BTreeMap<ReplicaId, EndpointId>,
+    pub(crate) endpoints: BTreeMap<ReplicaId, (EndpointId, SocketAddr)>,
     pub(crate) draining: BTreeMap<ReplicaId, Draining>,
     pub(crate) last: Option<(Time, Decided)>,
     /// Replicas that an earlier run of skala had and this one starts first.
@@ -80,7 +81,7 @@ impl Managed {
             Some(saved) => {
                 let mut state: State = serde_json::from_str(&saved.state).unwrap_or_default();
                 if saved.desired.is_some() {
-                    state.resume(now);
+                    state = state.resume(now);
                 }
                 let directive = saved.directive.and_then(|d| serde_json::from_str(&d).ok());
                 (state, directive, saved.desired.unwrap_or(0))
@@ -105,7 +106,9 @@ impl Managed {
     /// The number of a further replica, outside a plan.
     pub(crate) fn next_replica(&mut self) -> ReplicaId {
         self.state_moved = true;
-        self.state.take_replica()
+        let id = self.state.next_replica;
+        self.state.next_replica = ReplicaId(id.0 + 1);
+        id
     }
 
     pub(crate) fn learned_start_up(&mut self, took: Duration) {
