@@ -1,1 +1,4 @@
 //! Observe, plan, act: the control loop, its platforms and its journal.
+
+pub mod platform;
+pub mod probe;
