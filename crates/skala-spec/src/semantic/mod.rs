@@ -1,0 +1,93 @@
+//! Checks across fields, on whatever part of the file decoded.
+//!
+//! Decides: E04 (services), E05 (autoscaling) and E06 (routes, addresses, objectives) problems, and warnings.
+//! Invariants: nothing is said about a field whose cause is a field that was already reported.
+//! Tested: `tests/it/problems.rs`.
+
+mod addresses;
+mod autoscaling;
+mod objectives;
+mod routes;
+mod services;
+
+use crate::check::Checked;
+use crate::model::Platform;
+use crate::problem::{Sink, Text};
+
+/// Runs every check.
+pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
+    let mut cx = Cx { checked, sink };
+    addresses::check(platform, &mut cx);
+    for (name, service) in &platform.services {
+        let routed = routes::leads_to(platform, name);
+        services::check(name, service, routed, &mut cx);
+        if let Some(autoscaling) = &service.autoscaling {
+            autoscaling::check(name, service, autoscaling, routed, &mut cx);
+        }
+    }
+    routes::check(platform, &mut cx);
+    objectives::check(platform, &mut cx);
+}
+
+/// Where problems go, and what is known about places.
+pub(crate) struct Cx<'a> {
+    checked: &'a Checked,
+    sink: &'a mut Sink,
+}
+
+impl Cx<'_> {
+    /// Reports at a field; at the nearest field above it when it is not in the file.
+    fn report(&mut self, code: &'static str, path: &str, text: Text) {
+        let mut at = path;
+        loop {
+            if let Some(place) = self.checked.places.get(at) {
+                let (shown, span) = (place.shown.clone(), place.span);
+                return self.sink.add(code, &shown, span, text);
+            }
+            match at.rfind(['.', '[']) {
+                Some(end) => at = &at[..end],
+                None => break,
+            }
+        }
+        let span = crate::Span { line: 1, column: 1, ..crate::Span::default() };
+        self.sink.add(code, path, span, text);
+    }
+
+    /// Whether something at or below this path was left out because of another problem.
+    fn broken(&self, path: &str) -> bool {
+        let below = |b: &String| b.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.checked.broken.iter().any(below)
+    }
+
+    /// Whether the file has this field at all, good or not.
+    fn present(&self, path: &str) -> bool {
+        self.checked.places.contains_key(path)
+    }
+
+    /// Whether the field is a single value.
+    fn is_scalar(&self, path: &str) -> bool {
+        self.checked.places.get(path).is_some_and(|p| p.scalar)
+    }
+
+    /// Names of services in the file, good or not.
+    fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.checked.places.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains(['.', '[']))
+    }
+
+    /// Reports a name that should be a service's.
+    fn missing_service(&mut self, code: &'static str, path: &str, name: &str) {
+        if self.service_names().any(|known| known == name) || self.broken_services() {
+            return;
+        }
+        let help = match crate::suggest::nearest(name, self.service_names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the services are {}", crate::suggest::list(self.service_names())),
+        };
+        self.report(code, path, Text::new(format!("there is no service `{name}`")).fix(help));
+    }
+
+    /// Whether the section itself could not be read.
+    fn broken_services(&self) -> bool {
+        self.checked.broken.iter().any(|b| b == "services") || !self.present("services")
+    }
+}
