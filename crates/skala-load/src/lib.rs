@@ -1,1 +1,7 @@
 //! Open-loop load generator and trace replay.
+mod arrivals;
+mod rate;
+mod schedule;
+mod threshold;
+mod trace;
+mod units;
