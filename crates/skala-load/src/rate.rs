@@ -181,7 +181,10 @@ mod tests {
     fn refuses_with_the_reason() {
         check("fast", expect!["'fast' is not a rate: write 500 (per second), 50..900/60s (a ramp) or 50@20s,900@20s (steps)"]);
         check("", expect!["'' is not a rate: write 500 (per second), 50..900/60s (a ramp) or 50@20s,900@20s (steps)"]);
-        check("50..900", expect!["'50..900' is not a rate: write 500 (per second), 50..900/60s (a ramp) or 50@20s,900@20s (steps)"]);
+        check(
+            "50..900",
+            expect!["'50..900' is not a rate: write 500 (per second), 50..900/60s (a ramp) or 50@20s,900@20s (steps)"],
+        );
         check("-5", expect!["rate -5 is out of range: it must lie between 0 and 10,000,000 per second"]);
         check("NaN", expect!["rate NaN is out of range: it must lie between 0 and 10,000,000 per second"]);
         check("50..900/60", expect!["'60' is not a duration: write a number with a unit, such as 500ms, 60s, 1m30s or 2h"]);

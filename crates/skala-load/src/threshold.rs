@@ -19,7 +19,7 @@ use crate::units::{human, parse_duration};
 
 /// Which distribution a latency condition reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Series {
+pub(crate) enum Series {
     /// From the intended start; the plain `p95`.
     Latency,
     /// From the moment the request was sent; `service.p95`.
@@ -30,7 +30,7 @@ pub enum Series {
 
 /// What of a distribution of durations a condition reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Statistic {
+pub(crate) enum Statistic {
     /// The smallest.
     Min,
     /// The mean.
@@ -43,7 +43,7 @@ pub enum Statistic {
 
 /// The left side of a condition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// A statistic of a distribution of durations.
     Duration(Series, Statistic),
     /// Requests that failed, dropped ones included.
@@ -58,7 +58,7 @@ pub enum Metric {
 
 /// The right side of a condition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limit {
+pub(crate) enum Limit {
     /// Against a duration.
     Duration(Duration),
     /// Against a count or a rate.
@@ -69,7 +69,7 @@ pub enum Limit {
 
 /// How the sides compare when the condition holds, which fails the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     /// `>`
     Above,
     /// `>=`
@@ -135,7 +135,7 @@ impl Threshold {
     }
 
     /// What it reads.
-    pub fn metric(&self) -> Metric {
+    pub(crate) fn metric(&self) -> Metric {
         self.metric
     }
 
@@ -325,11 +325,31 @@ mod tests {
 
     #[test]
     fn refuses_with_the_reason() {
-        check("fast", expect!["'fast' is not a condition: write METRIC>LIMIT or METRIC<LIMIT, such as 'p95>200ms', 'errors>1%' or 'rps<450'"]);
+        check(
+            "fast",
+            expect![
+                "'fast' is not a condition: write METRIC>LIMIT or METRIC<LIMIT, such as 'p95>200ms', 'errors>1%' or 'rps<450'"
+            ],
+        );
         check("p95>200", expect!["'200' does not fit p95: write a duration such as 200ms"]);
-        check("p100>2s", expect!["'p100' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"]);
-        check("p-1>2s", expect!["'p-1' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"]);
-        check("error>1%", expect!["'error' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"]);
+        check(
+            "p100>2s",
+            expect![
+                "'p100' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"
+            ],
+        );
+        check(
+            "p-1>2s",
+            expect![
+                "'p-1' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"
+            ],
+        );
+        check(
+            "error>1%",
+            expect![
+                "'error' is not a metric: use min, mean, p50 ... p99.9, max (also as service.p95 or firstByte.p95), errors, dropped, rps or offered"
+            ],
+        );
         check("errors>x%", expect!["'x%' does not fit errors: write a count such as 0 or a share such as 1%"]);
         check("rps<1%", expect!["'1%' does not fit rps: write requests per second such as 450"]);
     }

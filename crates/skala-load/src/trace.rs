@@ -199,7 +199,8 @@ impl Rows {
     }
 
     fn value(&self) -> Result<f64, TraceError> {
-        let text = field(&self.buffer, 1).ok_or_else(|| self.bad("the second field, a number of requests, is missing".to_owned()))?;
+        let text =
+            field(&self.buffer, 1).ok_or_else(|| self.bad("the second field, a number of requests, is missing".to_owned()))?;
         let value = text.parse::<f64>().ok().filter(|v| v.is_finite() && (0.0..=1e12).contains(v));
         value.ok_or_else(|| self.bad(format!("'{text}' is not a number of requests (zero or more)")))
     }
@@ -303,7 +304,10 @@ mod tests {
     #[test]
     fn reads_arrivals() {
         check("0.0\n0.5\n2\n", expect!["Arrivals: 3 rows, 3.0 requests in 2s"]);
-        check("arrival_s,input_tokens,output_tokens\n0.000,374,44\n4.315,396,109\n", expect!["Arrivals: 2 rows, 2.0 requests in 4.315s"]);
+        check(
+            "arrival_s,input_tokens,output_tokens\n0.000,374,44\n4.315,396,109\n",
+            expect!["Arrivals: 2 rows, 2.0 requests in 4.315s"],
+        );
         check("5,1\r\n5,1\r\n\r\n# night\r\n9;x\r\n", expect!["Arrivals: 3 rows, 3.0 requests in 4s"]);
         check("\u{feff}\"time\"\n\"1\"\n", expect!["Arrivals: 1 rows, 1.0 requests in 0ns"]);
     }
@@ -311,22 +315,34 @@ mod tests {
     #[test]
     fn reads_counts_and_rates() {
         check("timestamp,requests\n1397088240,94\n1397088540,56\n", expect!["Counts: 2 rows, 150.0 requests in 600s"]);
-        check("timestamp,requests_per_s,clients\n0,986.5,55\n600,1000,56\n", expect!["Rates: 2 rows, 1191900.0 requests in 1200s"]);
+        check(
+            "timestamp,requests_per_s,clients\n0,986.5,55\n600,1000,56\n",
+            expect!["Rates: 2 rows, 1191900.0 requests in 1200s"],
+        );
         check("t,count\n0,7\n", expect!["Counts: 1 rows, 7.0 requests in 1s"]);
     }
 
     #[test]
     fn names_bad_rows() {
         check("", expect!["t.csv holds no arrivals: it needs a row per arrival (seconds), or rows of timestamp,requests"]);
-        check("time,requests\n", expect!["t.csv holds no arrivals: it needs a row per arrival (seconds), or rows of timestamp,requests"]);
-        check("time,requests\n0,0\n", expect!["t.csv holds no arrivals: it needs a row per arrival (seconds), or rows of timestamp,requests"]);
+        check(
+            "time,requests\n",
+            expect!["t.csv holds no arrivals: it needs a row per arrival (seconds), or rows of timestamp,requests"],
+        );
+        check(
+            "time,requests\n0,0\n",
+            expect!["t.csv holds no arrivals: it needs a row per arrival (seconds), or rows of timestamp,requests"],
+        );
         check("t\n1\nlater\n", expect!["t.csv:3: 'later' is not a time in seconds"]);
         check("2014-04-10 00:04:00,94\n", expect!["t.csv:1: '2014-04-10 00:04:00' is not a time in seconds"]);
         check("t\n1\n-2\n", expect!["t.csv:3: time -2 is negative; times are seconds, from any origin at or above zero"]);
         check("t\n5\n4\n", expect!["t.csv:3: time 4 comes before 5 of an earlier row; sort the trace by time"]);
         check("t,requests\n5\n", expect!["t.csv:2: the second field, a number of requests, is missing"]);
         check("t,requests\n5,-1\n", expect!["t.csv:2: '-1' is not a number of requests (zero or more)"]);
-        check("t,requests\n5,1\n5,1\n", expect!["t.csv:3: the same time as the row before; a row of counts needs a time of its own"]);
+        check(
+            "t,requests\n5,1\n5,1\n",
+            expect!["t.csv:3: the same time as the row before; a row of counts needs a time of its own"],
+        );
         check("t\ninf\n", expect!["t.csv:2: 'inf' is not a time in seconds"]);
         expect!["t.csv:2: not UTF-8 text"].assert_eq(&summary(b"1\n\xff\xfe\n"));
         expect!["t.csv:1: longer than 65536 bytes, which no row of a trace is"].assert_eq(&summary(&vec![b'1'; 100_000]));

@@ -54,7 +54,7 @@ fn unit_seconds(unit: &str) -> Option<f64> {
 }
 
 /// Prints a duration for people, three significant digits: `850 us`, `12.3 ms`, `4.57 s`, `3m20s`, `2h05m`.
-pub fn human(d: Duration) -> String {
+pub(crate) fn human(d: Duration) -> String {
     let s = d.as_secs_f64();
     match s {
         _ if s >= 3600.0 => format!("{}h{:02}m", (s / 3600.0) as u64, (s % 3600.0 / 60.0) as u64),
@@ -71,7 +71,7 @@ fn significant(x: f64) -> String {
 }
 
 /// Milliseconds with microsecond resolution, the unit of every latency in the JSON report.
-pub fn millis(d: Duration) -> f64 {
+pub(crate) fn millis(d: Duration) -> f64 {
     d.as_micros() as f64 / 1e3
 }
 
@@ -83,11 +83,10 @@ mod tests {
 
     #[test]
     fn reads_durations() {
-        let rows = ["60s", "1m30s", " 500ms ", "0.5h", "1d", "250us", "", "60", "s", "1x", "-1s", "1e400s", "9999999d", "1..2s", "NaNs"];
-        let read: Vec<String> = rows
-            .iter()
-            .map(|r| parse_duration(r).map_or_else(|e| e.to_string(), |d| format!("{r} = {d:?}")))
-            .collect();
+        let rows =
+            ["60s", "1m30s", " 500ms ", "0.5h", "1d", "250us", "", "60", "s", "1x", "-1s", "1e400s", "9999999d", "1..2s", "NaNs"];
+        let read: Vec<String> =
+            rows.iter().map(|r| parse_duration(r).map_or_else(|e| e.to_string(), |d| format!("{r} = {d:?}"))).collect();
         expect![[r#"
             60s = 60s
             1m30s = 90s
