@@ -1,1 +1,14 @@
-//! Balancing and admission decisions.
+//! Balancing and admission: which replica serves a request, who waits, who is refused, and with which honest `Retry-After`.
+//!
+//! [`Station`] is the state machine of one service, driven with time as an argument. The live gateway wraps it in a lock
+//! (`skala-runtime`), the simulator drives it in virtual time: the same code decides in both.
+
+mod pick;
+mod room;
+mod station;
+mod stats;
+
+pub use pick::{Balance, Pool, pick};
+pub use room::{Outlook, Refusal, RefusalKind, RoomInputs, RoomVerdict, judge};
+pub use station::{Admission, Dispatch, EndpointId, EndpointState, EndpointView, Outcome, RequestId, Settings, Station};
+pub use stats::Totals;

@@ -1,0 +1,430 @@
+//! The state machine of one service's station: endpoints with bounded concurrency, and a waiting room in front of them.
+//!
+//! Decides: which endpoint serves an arrival, whether it waits or is refused, and who is next when a server falls free.
+//! Inputs: arrivals, completions, endpoint changes, `now`; a seeded random stream.
+//! Method: first come, first served over endpoints chosen by [`crate::pick`]; the waiting room by [`crate::judge`].
+//! Invariants: no endpoint holds more than `concurrency` requests; nobody waits while an eligible endpoint has room for
+//!   them; every arrival ends as exactly one of completed, refused, abandoned.
+//! Tested: `tests/station.rs`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use skala_types::{ReplicaId, StationSample, Stream, Time};
+
+use crate::pick::{Balance, Pool, pick};
+use crate::room::{Outlook, Refusal, RefusalKind, RoomInputs, RoomVerdict, judge, timed_out};
+use crate::stats::{Stats, Totals};
+
+/// An endpoint's number; a replica that restarts on another port is another endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct EndpointId(pub u64);
+
+/// A request's number at its station; smaller arrived earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Bounds of a station.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Requests that one endpoint works on at once; `None` is unbounded.
+    pub concurrency: Option<u32>,
+    /// Most requests in the waiting room.
+    pub max_waiting: usize,
+    /// How requests are spread.
+    pub balance: Balance,
+}
+
+/// May an endpoint be given requests?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EndpointState {
+    /// Yes.
+    Ready,
+    /// Not now: its health check fails or a connection was refused.
+    NotReady,
+    /// Not any more: it finishes what it has.
+    Draining,
+}
+
+/// An endpoint's public numbers.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointView {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Whose endpoint it is.
+    pub replica: ReplicaId,
+    /// Whether it may be given requests.
+    pub state: EndpointState,
+    /// Requests in service there.
+    pub in_flight: u32,
+    /// Requests finished there since it joined.
+    pub served: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Endpoint {
+    id: EndpointId,
+    replica: ReplicaId,
+    weight: f64,
+    state: EndpointState,
+    /// Not chosen before this time although ready: a connection to it was just refused.
+    shunned_until: Time,
+    in_flight: u32,
+    served: u64,
+}
+
+/// The endpoints as seen by one request at one moment.
+struct Seen<'a> {
+    endpoints: &'a [Endpoint],
+    limit: u32,
+    tried: &'a [EndpointId],
+    now: Time,
+}
+
+impl<'a> Seen<'a> {
+    fn new(endpoints: &'a [Endpoint], settings: &Settings, tried: &'a [EndpointId], now: Time) -> Seen<'a> {
+        Seen { endpoints, limit: settings.concurrency.unwrap_or(u32::MAX), tried, now }
+    }
+}
+
+impl Pool for Seen<'_> {
+    fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+    fn eligible(&self, i: usize) -> bool {
+        let e = &self.endpoints[i];
+        e.state == EndpointState::Ready && e.in_flight < self.limit && self.now >= e.shunned_until && !self.tried.contains(&e.id)
+    }
+    fn cost(&self, i: usize) -> f64 {
+        (f64::from(self.endpoints[i].in_flight) + 1.0) / self.endpoints[i].weight
+    }
+}
+
+/// What becomes of an arrival.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Admission {
+    /// An endpoint serves it now.
+    Dispatched(EndpointId),
+    /// It waits; a later [`Dispatch`] names its number, unless [`Station::leave`] is called first.
+    Waiting,
+    /// It is turned away.
+    Refused(Refusal),
+}
+
+/// A waiting request that is served now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Who.
+    pub request: RequestId,
+    /// Where.
+    pub endpoint: EndpointId,
+}
+
+/// How a dispatched request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The replica answered with this HTTP status, completely.
+    Status(u16),
+    /// The replica failed midway or answered garbage.
+    Broken,
+    /// No connection to the replica could be made and no other was left to try.
+    ConnectFailed,
+    /// The client left first.
+    ClientGone,
+}
+
+impl Outcome {
+    fn is_error(self) -> bool {
+        match self {
+            Outcome::Status(code) => code >= 500,
+            Outcome::Broken | Outcome::ConnectFailed => true,
+            Outcome::ClientGone => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Waiter {
+    arrived: Time,
+    tried: Vec<EndpointId>,
+}
+
+/// The state machine. All methods take `now`, which must not go backwards by more than clock steps (durations saturate).
+#[derive(Clone, Debug)]
+pub struct Station {
+    settings: Settings,
+    endpoints: Vec<Endpoint>,
+    room: BTreeMap<RequestId, Waiter>,
+    outlook: Outlook,
+    next_request: u64,
+    next_endpoint: u64,
+    cursor: usize,
+    rng: Stream,
+    stats: Stats,
+    /// Mean service time (seconds) of the recent windows that had completions.
+    service_mean: f64,
+}
+
+/// Windows that [`Station::sample`] can look back over.
+const KEPT_WINDOWS: usize = 60;
+/// Windows behind the service-time estimate that judges the waiting room.
+const ESTIMATE_WINDOWS: usize = 10;
+
+impl Station {
+    /// A station without endpoints.
+    pub fn new(settings: Settings, now: Time, rng: Stream) -> Station {
+        Station {
+            settings,
+            endpoints: Vec::new(),
+            room: BTreeMap::new(),
+            outlook: Outlook::default(),
+            next_request: 0,
+            next_endpoint: 0,
+            cursor: 0,
+            rng,
+            stats: Stats::new(now, KEPT_WINDOWS),
+            service_mean: 0.0,
+        }
+    }
+
+    /// Counts and numbers an arrival; follow with [`Station::admit`].
+    pub fn arrive(&mut self) -> RequestId {
+        self.stats.arrived();
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        id
+    }
+
+    /// Serves a request, lets it wait, or turns it away. `arrived` is its first arrival, `tried` the endpoints that already
+    /// failed it, `deadline` the latest time at which its service may begin.
+    pub fn admit(&mut self, now: Time, request: RequestId, arrived: Time, deadline: Time, tried: &[EndpointId]) -> Admission {
+        if self.may_overtake(request)
+            && let Some(endpoint) = self.reserve(now, tried)
+        {
+            self.stats.waited(now.since(arrived));
+            return Admission::Dispatched(endpoint);
+        }
+        match judge(&self.room_inputs(now, deadline, tried)) {
+            RoomVerdict::Wait => {
+                self.room.insert(request, Waiter { arrived, tried: tried.to_vec() });
+                self.stats.waiting_by(now, 1);
+                Admission::Waiting
+            }
+            RoomVerdict::Refuse(refusal) => {
+                self.stats.refused();
+                Admission::Refused(refusal)
+            }
+        }
+    }
+
+    /// Counts, numbers and serves an arrival if that needs no waiting; `None` leaves everything as it was.
+    pub fn admit_now(&mut self, now: Time) -> Option<(RequestId, EndpointId)> {
+        if !self.room.is_empty() {
+            return None;
+        }
+        let endpoint = self.reserve(now, &[])?;
+        self.stats.waited(Duration::ZERO);
+        Some((self.arrive(), endpoint))
+    }
+
+    /// A newcomer does not pass those who wait, except one that was dispatched before and is tried again.
+    fn may_overtake(&self, request: RequestId) -> bool {
+        self.room.first_key_value().is_none_or(|(first, _)| request < *first)
+    }
+
+    /// A request leaves the waiting room because its deadline passed. `None` when it is not there (already dispatched).
+    pub fn expire(&mut self, now: Time, request: RequestId) -> Option<Refusal> {
+        self.room.remove(&request)?;
+        self.stats.waiting_by(now, -1);
+        self.stats.refused();
+        Some(timed_out(&self.room_inputs(now, now, &[])))
+    }
+
+    /// A request leaves the waiting room because its client went away. `false` when it is not there.
+    pub fn leave(&mut self, now: Time, request: RequestId) -> bool {
+        let was_there = self.room.remove(&request).is_some();
+        if was_there {
+            self.stats.waiting_by(now, -1);
+            self.stats.abandoned();
+        }
+        was_there
+    }
+
+    /// The first byte of an answer arrived.
+    pub fn first_byte(&mut self, now: Time, arrived: Time) {
+        self.stats.answered(now.since(arrived));
+    }
+
+    /// A dispatched request ended; its server falls free. Follow with [`Station::dispatch_next`].
+    pub fn finish(&mut self, now: Time, endpoint: EndpointId, dispatched: Time, outcome: Outcome) {
+        self.free(now, endpoint);
+        match outcome {
+            Outcome::ClientGone => self.stats.abandoned(),
+            _ => self.stats.completed(now.since(dispatched), outcome.is_error()),
+        }
+    }
+
+    /// A dispatched request failed on its endpoint and will be tried elsewhere; its server falls free.
+    pub fn give_back(&mut self, now: Time, endpoint: EndpointId) {
+        self.free(now, endpoint);
+        self.stats.retried();
+    }
+
+    fn free(&mut self, now: Time, endpoint: EndpointId) {
+        self.stats.in_service_by(now, -1);
+        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == endpoint) {
+            e.in_flight = e.in_flight.saturating_sub(1);
+            e.served += 1;
+        }
+    }
+
+    /// The next waiting request that an endpoint has room for. Call until `None` after anything that frees or adds servers.
+    pub fn dispatch_next(&mut self, now: Time) -> Option<Dispatch> {
+        if self.room.is_empty() || !self.has_room(now) {
+            return None;
+        }
+        let mut found = None;
+        for (&request, waiter) in &self.room {
+            let pool = Seen::new(&self.endpoints, &self.settings, &waiter.tried, now);
+            if let Some(i) = pick(self.settings.balance, &pool, &mut self.cursor, &mut self.rng) {
+                found = Some((request, i));
+                break;
+            }
+        }
+        let (request, index) = found?;
+        let waiter = self.room.remove(&request)?;
+        self.stats.waiting_by(now, -1);
+        self.stats.waited(now.since(waiter.arrived));
+        Some(Dispatch { request, endpoint: self.occupy(now, index) })
+    }
+
+    fn has_room(&self, now: Time) -> bool {
+        let pool = Seen::new(&self.endpoints, &self.settings, &[], now);
+        (0..pool.len()).any(|i| pool.eligible(i))
+    }
+
+    fn reserve(&mut self, now: Time, tried: &[EndpointId]) -> Option<EndpointId> {
+        let pool = Seen::new(&self.endpoints, &self.settings, tried, now);
+        let index = pick(self.settings.balance, &pool, &mut self.cursor, &mut self.rng)?;
+        Some(self.occupy(now, index))
+    }
+
+    fn occupy(&mut self, now: Time, index: usize) -> EndpointId {
+        self.endpoints[index].in_flight += 1;
+        self.stats.in_service_by(now, 1);
+        self.endpoints[index].id
+    }
+
+    fn room_inputs(&self, now: Time, deadline: Time, tried: &[EndpointId]) -> RoomInputs {
+        let per_replica = self.settings.concurrency.map_or(u64::from(u32::MAX), u64::from);
+        let ready = self.endpoints.iter().filter(|e| e.state == EndpointState::Ready && !tried.contains(&e.id)).count() as u64;
+        RoomInputs {
+            now,
+            waiting: self.room.len(),
+            max_waiting: self.settings.max_waiting,
+            servers: ready * per_replica,
+            servers_per_replica: per_replica,
+            service_mean: self.service_mean,
+            outlook: self.outlook,
+            deadline,
+        }
+    }
+
+    /// Adds an endpoint. `weight` (> 0, else 1) is its share relative to the others.
+    pub fn add_endpoint(&mut self, replica: ReplicaId, weight: f64, state: EndpointState) -> EndpointId {
+        let id = EndpointId(self.next_endpoint);
+        self.next_endpoint += 1;
+        let weight = if weight.is_finite() && weight > 0.0 { weight } else { 1.0 };
+        self.endpoints.push(Endpoint { id, replica, weight, state, shunned_until: Time::ZERO, in_flight: 0, served: 0 });
+        id
+    }
+
+    /// Changes whether an endpoint may be given requests. A draining endpoint stays draining.
+    pub fn set_state(&mut self, id: EndpointId, state: EndpointState) {
+        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id)
+            && e.state != EndpointState::Draining
+        {
+            e.state = state;
+        }
+    }
+
+    /// Does not choose an endpoint for a while: a connection to it was refused.
+    pub fn shun(&mut self, id: EndpointId, until: Time) {
+        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id) {
+            e.shunned_until = until;
+        }
+    }
+
+    /// Forgets an endpoint; requests still in service there finish on their own.
+    pub fn remove_endpoint(&mut self, id: EndpointId) {
+        self.endpoints.retain(|e| e.id != id);
+    }
+
+    /// The endpoints and their numbers, in the order in which they joined.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointView> + '_ {
+        self.endpoints.iter().map(|e| EndpointView {
+            id: e.id,
+            replica: e.replica,
+            state: e.state,
+            in_flight: e.in_flight,
+            served: e.served,
+        })
+    }
+
+    /// What the controller expects; it decides who may wait while nothing is ready.
+    pub fn set_outlook(&mut self, outlook: Outlook) {
+        self.outlook = outlook;
+    }
+
+    /// Changes bounds and balancing; requests in service and waiting are kept.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Requests waiting now.
+    pub fn waiting(&self) -> usize {
+        self.room.len()
+    }
+
+    /// Requests in service now.
+    pub fn in_flight(&self) -> u32 {
+        self.stats.in_service()
+    }
+
+    /// Whether some endpoint is ready (perhaps busy).
+    pub fn has_ready(&self) -> bool {
+        self.endpoints.iter().any(|e| e.state == EndpointState::Ready)
+    }
+
+    /// The refusal that a request would get now if it could not wait.
+    pub fn refusal(&self, now: Time, kind: RefusalKind) -> Refusal {
+        Refusal { kind, ..timed_out(&self.room_inputs(now, now, &[])) }
+    }
+
+    /// Closes the sampling window that began at the previous call.
+    pub fn close_window(&mut self, now: Time) {
+        self.stats.close_window(now);
+        let recent = self.stats.sample(ESTIMATE_WINDOWS);
+        if recent.service.count > 0 {
+            self.service_mean = recent.service.mean;
+        }
+    }
+
+    /// The last `windows` closed windows (at most 60) as one sample.
+    pub fn sample(&self, windows: usize) -> StationSample {
+        self.stats.sample(windows)
+    }
+
+    /// Counts since the start.
+    pub fn totals(&self) -> Totals {
+        self.stats.totals()
+    }
+
+    /// Mean time that a server is held, as used to judge the waiting room; zero when unknown.
+    pub fn service_mean(&self) -> Duration {
+        Duration::try_from_secs_f64(self.service_mean).unwrap_or_default()
+    }
+}
