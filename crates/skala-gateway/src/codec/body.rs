@@ -170,7 +170,12 @@ mod tests {
             (Framing::Length(0), Raw, "abcdef", ("", 0, true)),
             (Framing::Length(9), Raw, "abc", ("abc", 3, false)),
             (Framing::Chunked, Raw, "3\r\nabc\r\n0\r\n\r\nGET", ("abc", 13, true)),
-            (Framing::Chunked, Chunked, "3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET", ("1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n", 23, true)),
+            (
+                Framing::Chunked,
+                Chunked,
+                "3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET",
+                ("1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n", 23, true),
+            ),
             (Framing::UntilClose, Chunked, "ab", ("1\r\na\r\n1\r\nb\r\n0\r\n\r\n", 2, true)),
             (Framing::UntilClose, Raw, "ab", ("ab", 2, true)),
         ];

@@ -29,7 +29,9 @@ pub(crate) enum Field {
 pub(crate) fn classify(name: &str) -> Field {
     match known(name, |a, b| a.eq_ignore_ascii_case(b)) {
         Field::Other if name.len() <= 19 && name.as_bytes().contains(&b'_') => {
-            match known(name, |a, b| a.bytes().zip(b.bytes()).all(|(x, y)| x.eq_ignore_ascii_case(&y) || (x == b'_' && y == b'-'))) {
+            match known(name, |a, b| {
+                a.bytes().zip(b.bytes()).all(|(x, y)| x.eq_ignore_ascii_case(&y) || (x == b'_' && y == b'-'))
+            }) {
                 Field::Other => Field::Other,
                 _ => Field::Disguised,
             }
@@ -119,7 +121,11 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
     let (name, port) = split_port(value);
     let name_ok = match name {
         [b'[', inner @ .., b']'] => !inner.is_empty() && inner.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.')),
-        _ => !name.is_empty() && name.len() <= 255 && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')),
+        _ => {
+            !name.is_empty()
+                && name.len() <= 255
+                && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+        }
     };
     name_ok && port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
 }

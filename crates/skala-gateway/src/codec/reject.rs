@@ -44,6 +44,54 @@ pub(crate) enum Reject {
 }
 
 impl Reject {
+    /// Every kind, in the order of the counters.
+    pub(crate) const ALL: [Reject; 19] = [
+        Reject::BareLf,
+        Reject::RequestLine,
+        Reject::Header,
+        Reject::Version,
+        Reject::Target,
+        Reject::TargetTooLong,
+        Reject::HeadTooLarge,
+        Reject::TooManyHeaders,
+        Reject::Host,
+        Reject::LengthAndEncoding,
+        Reject::ContentLength,
+        Reject::TransferEncoding,
+        Reject::Connection,
+        Reject::Expectation,
+        Reject::BodyTooLarge,
+        Reject::Chunk,
+        Reject::HeadTimeout,
+        Reject::BodyTimeout,
+        Reject::NoRoute,
+    ];
+
+    /// The kind's name in the counters.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Reject::BareLf => "bare_lf",
+            Reject::RequestLine => "request_line",
+            Reject::Header => "header",
+            Reject::Version => "version",
+            Reject::Target => "target",
+            Reject::TargetTooLong => "target_too_long",
+            Reject::HeadTooLarge => "head_too_large",
+            Reject::TooManyHeaders => "too_many_headers",
+            Reject::Host => "host",
+            Reject::LengthAndEncoding => "length_and_encoding",
+            Reject::ContentLength => "content_length",
+            Reject::TransferEncoding => "transfer_encoding",
+            Reject::Connection => "connection",
+            Reject::Expectation => "expectation",
+            Reject::BodyTooLarge => "body_too_large",
+            Reject::Chunk => "chunk",
+            Reject::HeadTimeout => "head_timeout",
+            Reject::BodyTimeout => "body_timeout",
+            Reject::NoRoute => "no_route",
+        }
+    }
+
     /// The status code of the answer.
     pub(crate) fn status(self) -> u16 {
         match self {

@@ -54,7 +54,10 @@ pub(crate) fn request_head(out: &mut Vec<u8>, request: &RequestHead<'_, '_>, via
         out.extend_from_slice(earlier);
         out.extend_from_slice(b", ");
     }
-    push(out, &[via.peer, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ", host, "\r\nX-Request-Id: ", via.request_id, "\r\n\r\n"]);
+    push(
+        out,
+        &[via.peer, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ", host, "\r\nX-Request-Id: ", via.request_id, "\r\n\r\n"],
+    );
 }
 
 /// How a response goes on to the client.
@@ -96,7 +99,10 @@ pub(crate) fn response_head(out: &mut Vec<u8>, response: &ResponseHead<'_, '_>, 
 }
 
 fn fields_pass(field: Field) -> bool {
-    matches!(field, Field::Other | Field::Host | Field::Expect | Field::ForwardedFor | Field::ForwardedProto | Field::ForwardedHost)
+    matches!(
+        field,
+        Field::Other | Field::Host | Field::Expect | Field::ForwardedFor | Field::ForwardedProto | Field::ForwardedHost
+    )
 }
 
 /// Appends several pieces with one look at the capacity.
