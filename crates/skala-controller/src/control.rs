@@ -239,8 +239,7 @@ impl Controller {
     }
 
     fn tell_outlook(&self, managed: &Managed, replicas: &[ReplicaStatus], now: Time) {
-        let staying =
-            replicas.iter().filter(|r| r.service == managed.config.name && !managed.draining.contains_key(&r.id));
+        let staying = replicas.iter().filter(|r| r.service == managed.config.name && !managed.draining.contains_key(&r.id));
         managed.config.station.set_outlook(outlook(staying, managed.start_up(), managed.may_start(now), now));
     }
 
@@ -384,9 +383,8 @@ fn follow(managed: &mut Managed, replicas: &[ReplicaStatus]) {
     let station = &managed.config.station;
     let own = || replicas.iter().filter(|r| r.service == managed.config.name);
     managed.endpoints.retain(|id, (endpoint, addr)| {
-        let stays = own().any(|r| {
-            r.id == *id && r.addr == Some(*addr) && matches!(r.phase, Phase::Ready | Phase::NotReady | Phase::Stopping)
-        });
+        let stays = own()
+            .any(|r| r.id == *id && r.addr == Some(*addr) && matches!(r.phase, Phase::Ready | Phase::NotReady | Phase::Stopping));
         if !stays {
             station.remove(*endpoint);
         }

@@ -24,6 +24,8 @@ pub struct ServiceConfig {
     pub policy: Policy,
     /// How long a replica may finish what it has.
     pub drain: Duration,
+    /// The order that the platform file gives (`paused`, `replicas: 0`); one given by hand comes before it.
+    pub standing: Option<Directive>,
 }
 
 /// The part of a plan that the journal keeps and `replay` compares.
@@ -120,9 +122,9 @@ impl Managed {
         self.state.startup_estimate(&self.config.policy)
     }
 
-    /// The standing order, unless it has expired.
+    /// The order by hand, unless it has expired; else the platform file's.
     pub(crate) fn active_directive(&self, now: Time) -> Option<Directive> {
-        self.directive.filter(|d| d.is_active(now))
+        self.directive.filter(|d| d.is_active(now)).or(self.config.standing)
     }
 
     /// Whether a request that arrives at no replica brings one about.

@@ -130,10 +130,7 @@ async fn resolve(targets: &[Target], resolved: &mut BTreeMap<usize, Vec<SocketAd
     }
 }
 
-async fn check_all(
-    addresses: impl Iterator<Item = SocketAddr>,
-    health: &HealthCheck,
-) -> Vec<(SocketAddr, Result<(), String>)> {
+async fn check_all(addresses: impl Iterator<Item = SocketAddr>, health: &HealthCheck) -> Vec<(SocketAddr, Result<(), String>)> {
     let mut checks = tokio::task::JoinSet::new();
     for addr in addresses {
         let (check, timeout) = (health.check.clone(), health.timeout);

@@ -11,6 +11,7 @@ mod check;
 mod expand;
 mod explain;
 mod load;
+mod lower;
 pub mod model;
 mod overlay;
 mod problem;

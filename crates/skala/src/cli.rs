@@ -1,6 +1,6 @@
 //! The command line: verbs, flags and their help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -74,7 +74,15 @@ pub struct Place {
 impl Place {
     /// The state folder.
     pub fn state_dir(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.file.parent().unwrap_or(&PathBuf::new()).join(".skala"))
+        self.state.clone().unwrap_or_else(|| self.folder().join(".skala"))
+    }
+
+    /// The folder of the platform file.
+    pub fn folder(&self) -> PathBuf {
+        match self.file.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
     }
 }
 

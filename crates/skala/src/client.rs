@@ -71,8 +71,9 @@ impl Client {
             Err(ureq::Error::Io(_) | ureq::Error::ConnectionFailed) => return Err(not_running(&self.state_dir)),
             Err(error) => return Err(Exit::new(FAILED, format!("no answer from {}: {error}", self.base), "is skala busy?")),
         };
-        let strange =
-            |e: ureq::Error| Exit::new(FAILED, format!("a strange answer from {}: {e}", self.base), "is another program on that port?");
+        let strange = |e: ureq::Error| {
+            Exit::new(FAILED, format!("a strange answer from {}: {e}", self.base), "is another program on that port?")
+        };
         if response.status().is_success() {
             return response.body_mut().read_json().map_err(strange);
         }

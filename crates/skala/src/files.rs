@@ -71,11 +71,11 @@ pub fn drawn(name: &str, text: &str, problem: &Problem) -> String {
         Severity::Warning => miette::Severity::Warning,
     };
     let span = problem.span.start.min(text.len())..problem.span.end.clamp(problem.span.start, text.len().max(problem.span.start));
-    let label = LabeledSpan::at(span, problem.reason.clone().unwrap_or_else(|| "here".into()));
+    let label = LabeledSpan::at(span, if problem.reason.is_empty() { "here" } else { problem.reason.as_str() });
     let mut diagnostic =
         MietteDiagnostic::new(problem.message.clone()).with_code(problem.code).with_severity(severity).with_label(label);
-    if let Some(help) = &problem.help {
-        diagnostic = diagnostic.with_help(help.clone());
+    if !problem.help.is_empty() {
+        diagnostic = diagnostic.with_help(problem.help.clone());
     }
     let report = Report::new(diagnostic).with_source_code(NamedSource::new(name, text.to_owned()));
     let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -21,7 +21,7 @@ pub fn json(document: &impl Serialize) {
 
 fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&i) {
@@ -55,7 +55,21 @@ fn age(then: &str, now: Time) -> String {
 pub fn status(s: &Status) {
     say(&format!("platform {}   gateway {}   skala {} (process {})\n", s.platform, s.gateway, s.version, s.pid));
     let mut t = table(
-        &["SERVICE", "REPLICAS", "BOUNDS", "RPS", "IN FLIGHT", "WAITING", "P50", "P95", "P99", "ERRORS", "CPU", "MEMORY", "COST/H"],
+        &[
+            "SERVICE",
+            "REPLICAS",
+            "BOUNDS",
+            "RPS",
+            "IN FLIGHT",
+            "WAITING",
+            "P50",
+            "P95",
+            "P99",
+            "ERRORS",
+            "CPU",
+            "MEMORY",
+            "COST/H",
+        ],
         &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
     );
     for v in &s.services {

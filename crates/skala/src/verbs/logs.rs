@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use skala_controller::platform::logs::{self, Follower, LogEntry};
-use skala_types::ServiceName;
+use skala_types::{ServiceName, Time};
 
 use crate::cli::LogsArgs;
 use crate::exit::{Exit, FAILED, Outcome};
@@ -22,11 +22,14 @@ pub fn run(args: &LogsArgs) -> Outcome {
     }
     let services: Vec<ServiceName> = args.services.iter().map(|s| s.as_str().into()).collect();
     let mut follower = if args.follow { Some(Follower::new(&state_dir, &services).context("follow the logs")?) } else { None };
+    let mut shown = Time::ZERO;
     for entry in logs::tail(&state_dir, &services, args.tail).context("read the logs")? {
+        shown = shown.max(entry.at);
         print(&entry);
     }
     while let Some(follower) = &mut follower {
-        for entry in follower.poll().context("follow the logs")? {
+        // The follower began before the tail was read, so that no line is missed; what both saw is shown once.
+        for entry in follower.poll().context("follow the logs")?.into_iter().filter(|e| e.at > shown) {
             print(&entry);
         }
         std::thread::sleep(POLL);
@@ -35,5 +38,5 @@ pub fn run(args: &LogsArgs) -> Outcome {
 }
 
 fn print(entry: &LogEntry) {
-    say(&entry.to_string());
+    say(&format!("{} {}-{} {}  {}", entry.at, entry.service, entry.replica, entry.stream, entry.line));
 }

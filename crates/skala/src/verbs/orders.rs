@@ -17,8 +17,7 @@ fn ms(lasting: Option<Duration>) -> Option<u64> {
 pub fn scale(args: &ScaleArgs) -> Outcome {
     let (service, replicas) = &args.order;
     let order = ScaleOrder { replicas: *replicas, for_ms: ms(args.lasting) };
-    let done: Done =
-        Client::find(&args.place.state_dir())?.post(&format!("/v1/services/{}/scale", encode(service)), &order)?;
+    let done: Done = Client::find(&args.place.state_dir())?.post(&format!("/v1/services/{}/scale", encode(service)), &order)?;
     say(&done.message);
     Ok(())
 }
