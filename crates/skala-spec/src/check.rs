@@ -24,6 +24,9 @@ const LATER: [(&str, &[&str]); 2] = [
     ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"]),
 ];
 
+/// Choices that the design has and this release does not.
+const LATER_CHOICES: [&str; 1] = ["peakEwma"];
+
 /// Where a field stands, for problems that are found after decoding.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -33,6 +36,8 @@ pub(crate) struct Place {
     pub(crate) span: Span,
     /// Whether the value is a single value.
     pub(crate) scalar: bool,
+    /// Whether a part of it came from the environment; then it is not shown.
+    pub(crate) from_env: bool,
 }
 
 /// What is left of the tree.
@@ -104,8 +109,8 @@ impl Checker<'_> {
     /// One value against its schema; `None` leaves it out.
     fn value(&mut self, schema: &'static Value, node: &Node, at: &At) -> Option<Value> {
         let scalar = matches!(node.data, Data::Scalar { .. });
-        let span = if scalar { node.span } else { at.key.unwrap_or(first_line(node.span)) };
-        self.out.places.insert(at.path.clone(), Place { shown: at.shown.clone(), span, scalar });
+        let span = if scalar { node.span } else { at.key.unwrap_or(start(node.span)) };
+        self.out.places.insert(at.path.clone(), Place { shown: at.shown.clone(), span, scalar, from_env: false });
         let value = self.typed(schema::resolve(schema), node, at);
         if value.is_none() {
             self.out.broken.push(at.path.clone());
@@ -127,8 +132,8 @@ impl Checker<'_> {
             _ if schema::types(schema).is_empty() => Some(self.free(node, at)),
             Data::Map(entries) => {
                 let (map, complete) = self.object(schema, entries, node.span, at);
-                match map.get(FILE_KEY) {
-                    Some(Value::String(path)) if complete && at.path != FILE_KEY => self.file(path, node, at),
+                match &map.get(FILE_KEY) {
+                    Some(Value::String(path)) if complete && schema["x-file"] == true => self.file(path, node, at),
                     _ => complete.then_some(Value::Object(map)),
                 }
             }
@@ -140,10 +145,11 @@ impl Checker<'_> {
     /// The entries of a mapping that can be kept, and whether every required one is among them.
     fn object(&mut self, schema: &'static Value, entries: &[Entry], span: Span, at: &At) -> (Map<String, Value>, bool) {
         let mut map = Map::new();
+        let mut meant = Vec::new();
         for entry in entries {
             let property = schema::properties(schema).and_then(|p| p.get(&entry.key));
             let Some(inner) = property.or_else(|| schema::map_values(schema)) else {
-                self.unknown_key(schema, entry, at);
+                meant.extend(self.unknown_key(schema, entry, at));
                 continue;
             };
             let child = at.key(entry, if property.is_some() { &entry.key } else { "*" });
@@ -151,7 +157,10 @@ impl Checker<'_> {
                 continue;
             }
             if !schema["propertyNames"].is_null() && property.is_none() && !model::is_dns_label(&entry.key) {
-                self.name(&entry.key, entry.key_span, &child);
+                let text = Text::new(format!("`{}` is not a good name", shorten(&entry.key)))
+                    .because("names become host names and labels")
+                    .fix("use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends");
+                self.sink.add("E0208", &child.shown, entry.key_span, text);
                 self.out.broken.push(child.path);
                 continue;
             }
@@ -160,15 +169,20 @@ impl Checker<'_> {
             }
         }
         if map.is_empty() && entries.is_empty() && schema["minProperties"] == 1 {
-            self.sink.add("E0203", &at.shown, at.key.unwrap_or(span), Text::new("at least one entry is needed"));
+            self.sink.add(
+                "E0203",
+                &at.shown,
+                at.key.unwrap_or(span),
+                Text::new("this mapping is empty").fix("give it at least one entry"),
+            );
         }
         let mut complete = true;
         for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             complete &= map.contains_key(key);
-            if !entries.iter().any(|e| e.key == key) {
+            if !entries.iter().any(|e| e.key == key) && !meant.contains(&key) {
                 let wanted = schema::properties(schema).and_then(|p| p.get(key)).map(schema::example).unwrap_or_default();
                 let text = Text::new(format!("`{key}` is missing")).fix(format!("add `{key}:` with {wanted}"));
-                self.sink.add("E0203", &at.shown, at.key.unwrap_or(first_line(span)), text);
+                self.sink.add("E0203", &at.shown, at.key.unwrap_or(start(span)), text);
             }
         }
         (map, complete)
@@ -194,16 +208,12 @@ impl Checker<'_> {
         // A value that comes from a variable has no quotes of its own, and in `{...}` it must be quoted to be YAML at all.
         let found = resolve_scalar(&text, plain || changed);
         let kind = schema["x-kind"].as_str();
+        if let Some(place) = self.out.places.get_mut(&at.path) {
+            place.from_env = from_env;
+        }
         let quoted = if from_env { "the value".to_owned() } else { format!("`{}`", shorten(&text)) };
         if found == Scalar::Null && kind != Some("env-value") {
             return self.wrong_type(schema, node, at);
-        }
-        if kind == Some("name") {
-            if !model::is_dns_label(&text) {
-                self.name(&text, node.span, at);
-                return None;
-            }
-            return Some(json!(text));
         }
         if let Some(kind) = kind.and_then(kind_named) {
             return match (kind.parse)(&text) {
@@ -212,12 +222,9 @@ impl Checker<'_> {
                 Err(error) => {
                     let help = if from_env { format!("write it like {}", kind.examples) } else { error.help };
                     let message = format!("{quoted} {}", error.reason);
-                    self.sink.add(
-                        "E0204",
-                        &at.shown,
-                        node.span,
-                        Text::new(message).because(format!("{} is wanted here", kind.what)).fix(help),
-                    );
+                    let code = if kind.name == "name" { "E0208" } else { "E0204" };
+                    let reason = format!("{} is wanted here", kind.what);
+                    self.sink.add(code, &at.shown, node.span, Text::new(message).because(reason).fix(help));
                     None
                 }
             };
@@ -265,6 +272,11 @@ impl Checker<'_> {
         if allowed.contains(&text) {
             return Some(json!(text));
         }
+        if LATER_CHOICES.contains(&text) {
+            let help = format!("use one of {}", list(allowed.iter().copied()));
+            self.sink.add("E0207", &at.shown, span, Text::new(format!("{quoted} is not in this release")).fix(help));
+            return None;
+        }
         let help = match nearest(text, allowed.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write one of {}", list(allowed.iter().copied())),
@@ -286,13 +298,6 @@ impl Checker<'_> {
         None
     }
 
-    fn name(&mut self, text: &str, span: Span, at: &At) {
-        let text = Text::new(format!("`{}` is not a good name", shorten(text)))
-            .because("names become host names and labels")
-            .fix("use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends");
-        self.sink.add("E0208", &at.shown, span, text);
-    }
-
     /// `{file: path}`: its text, or its problem.
     fn file(&mut self, path: &str, node: &Node, at: &At) -> Option<Value> {
         if !self.world.selected {
@@ -301,33 +306,46 @@ impl Checker<'_> {
         match (self.world.read_file)(path) {
             Ok(text) => Some(json!({ SECRET_KEY: text.strip_suffix("\r\n").or(text.strip_suffix('\n')).unwrap_or(&text) })),
             Err(reason) => {
-                let text = Text::new(format!("cannot read the file `{path}`"))
+                // As written: a variable in it is not shown.
+                let written = match node.entry(FILE_KEY).map(|e| &e.value.data) {
+                    Some(Data::Scalar { text, .. }) => shorten(text),
+                    _ => String::new(),
+                };
+                let text = Text::new(format!("cannot read the file `{written}`"))
                     .because(reason)
                     .fix("paths count from the folder of the platform file");
-                self.sink.add("E0303", &at.shown, first_line(node.span), text);
+                self.sink.add("E0303", &at.shown, start(node.span), text);
                 None
             }
         }
     }
 
-    fn unknown_key(&mut self, schema: &'static Value, entry: &Entry, at: &At) {
+    /// Reports a key; returns the one that was meant, if that is plain.
+    fn unknown_key(&mut self, schema: &'static Value, entry: &Entry, at: &At) -> Option<&'static str> {
         let key = &entry.key;
-        let shown = at.key(entry, key).shown;
+        let At { shown, path, .. } = at.key(entry, key);
+        self.out.broken.push(path);
         let later = LATER.iter().any(|(place, keys)| *place == at.general && keys.contains(&key.as_str()));
         if later {
             let text = Text::new(format!("`{key}` is not in this release")).fix("remove it, or comment it out");
-            return self.sink.add("E0207", &shown, entry.key_span, text);
+            self.sink.add("E0207", &shown, entry.key_span, text);
+            return None;
         }
         let known = || schema::properties(schema).into_iter().flatten().map(|(k, _)| k.as_str());
         let inside = || {
             known().find(|k| schema::properties(schema::resolve(&schema["properties"][*k])).is_some_and(|p| p.contains_key(key)))
         };
-        let help = match (nearest(key, known()), inside()) {
+        let near = nearest(key, known());
+        let help = match (near, inside()) {
             (_, Some(parent)) => format!("it belongs under `{parent}:`"),
             (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, None) if known().count() == 1 => format!("the only key here is {}", list(known())),
             (None, None) => format!("the keys here are {}", list(known())),
         };
+        // What was meant is there in a way, so nothing is said about its absence.
+        self.out.broken.extend(near.map(|near| if at.path.is_empty() { near.to_owned() } else { format!("{}.{near}", at.path) }));
         self.sink.add("E0201", &shown, entry.key_span, Text::new(format!("unknown key `{}`", shorten(key))).fix(help));
+        near
     }
 
     fn wrong_type(&mut self, schema: &'static Value, node: &Node, at: &At) -> Option<Value> {
@@ -358,9 +376,9 @@ impl Checker<'_> {
         let span = if matches!(node.data, Data::Scalar { .. }) && node.span.end > node.span.start {
             node.span
         } else {
-            at.key.unwrap_or(first_line(node.span))
+            at.key.unwrap_or(start(node.span))
         };
-        let text = Text::new(format!("{} is wanted here, not {found}", schema::type_name(schema))).fix(help);
+        let text = Text::new(format!("{} is wanted here, not {found}", schema::what(schema))).fix(help);
         self.sink.add("E0202", &at.shown, span, text);
         None
     }
@@ -393,8 +411,8 @@ fn accepts(schema: &'static Value, node: &Node) -> bool {
 }
 
 /// The start of a span that may run over many lines.
-fn first_line(span: Span) -> Span {
-    Span { end: span.end.min(span.start + 1), ..span }
+fn start(span: Span) -> Span {
+    Span { end: span.start, ..span }
 }
 
 /// At most forty characters of a text, on one line.

@@ -183,17 +183,19 @@ impl fmt::Display for Explanation {
             writeln!(f, "range: {}", self.range)?;
         }
         writeln!(f, "\n{}", self.doc)?;
-        let mut rows = |rows: Vec<(String, &str)>| -> fmt::Result {
-            let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
-            rows.iter().try_for_each(|(left, right)| writeln!(f, "  {left:width$}  {right}"))
-        };
-        rows(self.values.iter().map(|(value, meaning)| (value.clone(), meaning.as_str())).collect())?;
-        if !self.children.is_empty() {
-            rows(vec![(String::new(), "")])?;
-        }
+        rows(f, self.values.iter().map(|(value, meaning)| (value.clone(), meaning.as_str())).collect())?;
         let left = |c: &Child| format!("{} <{}>{}", c.name, c.type_name, if c.required { " (required)" } else { "" });
-        rows(self.children.iter().map(|c| (left(c), c.summary.as_str())).collect())
+        rows(f, self.children.iter().map(|c| (left(c), c.summary.as_str())).collect())
     }
+}
+
+/// Two columns, after an empty line.
+fn rows(f: &mut fmt::Formatter<'_>, rows: Vec<(String, &str)>) -> fmt::Result {
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    if !rows.is_empty() {
+        writeln!(f)?;
+    }
+    rows.iter().try_for_each(|(left, right)| writeln!(f, "  {left:width$}  {right}"))
 }
 
 /// A JSON value as it stands in YAML.

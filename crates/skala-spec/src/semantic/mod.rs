@@ -64,6 +64,11 @@ impl Cx<'_> {
         self.checked.places.contains_key(path)
     }
 
+    /// The path as the user counts it.
+    fn shown<'b>(&'b self, path: &'b str) -> &'b str {
+        self.checked.places.get(path).map_or(path, |p| &p.shown)
+    }
+
     /// Whether the field is a single value.
     fn is_scalar(&self, path: &str) -> bool {
         self.checked.places.get(path).is_some_and(|p| p.scalar)
@@ -78,6 +83,11 @@ impl Cx<'_> {
     fn missing_service(&mut self, code: &'static str, path: &str, name: &str) {
         if self.service_names().any(|known| known == name) || self.broken_services() {
             return;
+        }
+        if self.checked.places.get(path).is_some_and(|p| p.from_env) {
+            let text = Text::new("there is no service of this name")
+                .fix(format!("the services are {}", crate::suggest::list(self.service_names())));
+            return self.report(code, path, text);
         }
         let help = match crate::suggest::nearest(name, self.service_names()) {
             Some(near) => format!("did you mean `{near}`?"),

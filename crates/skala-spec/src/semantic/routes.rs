@@ -22,7 +22,7 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
             cx.report(
                 "E0602",
                 &format!("{at}.path"),
-                Text::new("the path has no leading slash").fix(format!("write `/{}`", route.path)),
+                Text::new("the path has no leading slash").fix("start it with `/`, such as `/api`"),
             );
         } else if route.path.contains(['*', '?', '#', ' ']) {
             let text =
@@ -34,9 +34,12 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
         }
         // `/api/` and `/api` are the same prefix.
         let same = (route.host.clone(), route.path.trim_end_matches('/').to_owned());
-        if let Some(first) = seen.insert(same, i).filter(|_| !cx.broken(&at)) {
+        if cx.broken(&at) {
+            continue;
+        }
+        if let Some(first) = seen.insert(same, at.clone()) {
             let text = Text::new("this route can never be taken")
-                .because(format!("routes[{first}] has the same host and path"))
+                .because(format!("{} has the same host and path", cx.shown(&first)))
                 .fix("remove it, or change its host or path");
             cx.report("E0603", &at, text);
         }
