@@ -16,7 +16,7 @@ fn good(text: &str) -> Platform {
 fn good_in(text: &str, environment: Option<&str>) -> Platform {
     let loaded = load_in(text, environment);
     assert_eq!(listing(&loaded), "");
-    loaded.platform.unwrap()
+    loaded.platform.expect("a file without problems is a platform")
 }
 
 /// A complete platform with what this release has.
@@ -196,6 +196,24 @@ fn numbers_may_come_from_the_environment() {
         good("platform: p\nservices: {web: {command: [serve, $PORT], concurrency: '${WORKERS}', drain: '${DRAIN:-45s}'}}\n");
     assert_eq!(platform.services["web"].concurrency, Some(7));
     assert_eq!(platform.services["web"].drain.get(), Duration::from_secs(45));
+}
+
+#[test]
+fn text_from_the_environment_stays_text() {
+    let platform = good(
+        "platform: p\nservices: {web: {command: [serve, '${WORKERS}', $PORT], workingDir: '${WORKERS}', env: {W: '${WORKERS}'}}}\n",
+    );
+    let web = &platform.services["web"];
+    assert_eq!(web.command.as_ref().unwrap().with_port(80), ["serve", "7", "80"]);
+    assert_eq!((web.working_dir.as_deref(), web.env["W"].expose()), (Some("7"), "7"));
+}
+
+/// Files from other systems: a byte-order mark, and lines that end with CR LF.
+#[test]
+fn other_systems_line_ends_are_fine() {
+    let text = FULL.replace('\n', "\r\n");
+    assert_eq!(good(&text), good(FULL));
+    assert_eq!(good(&format!("\u{feff}{FULL}")), good(FULL));
 }
 
 /// `metrics:` and `behavior:` as they stand in the Kubernetes documentation.
