@@ -217,7 +217,8 @@ impl Checker<'_> {
                     let help = if from_env { format!("write it like {}", kind.examples) } else { error.help };
                     let message = format!("{quoted} {}", error.reason);
                     let code = if kind.name == "name" { "E0208" } else { "E0204" };
-                    let reason = format!("{} is wanted here", kind.what);
+                    let told = message.ends_with(kind.what);
+                    let reason = if told { String::new() } else { format!("{} is wanted here", kind.what) };
                     self.sink.add(code, &at.shown, node.span, Text::new(message).because(reason).fix(help));
                     None
                 }

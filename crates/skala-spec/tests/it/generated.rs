@@ -113,8 +113,30 @@ fn explains_a_field() {
     );
 }
 
+/// Names of services are told from fields with typing errors.
+#[test]
+fn names_in_a_path_are_skipped() {
+    let rows = [
+        ("services.worker.drain", "services.drain"),
+        ("services.worker", "services"),
+        ("services.log.drain", "services.drain"),
+        ("services.api.env.LEVEL.file", "services.env.file"),
+        ("routes[0].path", "routes.path"),
+        ("routes.0.path", "routes.path"),
+        ("objectives.api", "objectives"),
+        ("", ""),
+    ];
+    for (path, expected) in rows {
+        assert_eq!(explain(path).map(|e| e.path), Ok(expected.to_owned()), "{path}");
+    }
+}
+
 #[test]
 fn explains_what_is_unknown() {
+    check(
+        "services.autoscalin.minReplicas",
+        expect!["there is no field `autoscalin` in `services`; did you mean `services.autoscaling`?"],
+    );
     check(
         "services.autoscaling.minReplica",
         expect!["there is no field `minReplica` in `services.autoscaling`; did you mean `services.autoscaling.minReplicas`?"],

@@ -285,6 +285,8 @@ fn anchors_share_a_block() {
 #[test]
 fn the_reference_page_names_every_section() {
     let page = reference_page();
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(good(example).services.len(), 1);
     for section in
         ["gateway", "admin", "cost", "services.NAME", "routes[]", "objectives.NAME", "services.NAME.autoscaling.metrics[]"]
     {

@@ -166,10 +166,10 @@ autoscaling:
             skala.yaml:8:12: error[E0202] services.api.image: text is wanted here, not a whole number -> put it in quotes: `"5"`
             skala.yaml:9:11: error[E0202] services.api.env.A: an environment value or a mapping is wanted here, not a list -> write an environment value such as `info`, `"${API_KEY}"`, `{file: key.txt}`
             skala.yaml:9:40: error[E0201] services.api.env.B.x: unknown key `x` -> the only key here is file
-            skala.yaml:10:33: error[E0204] services.api.resources.requests.cpu: `2Gi` is not an amount of CPU (an amount of CPU is wanted here) -> write cores (`2`, `1.5`) or thousandths (`500m`)
+            skala.yaml:10:33: error[E0204] services.api.resources.requests.cpu: `2Gi` is not an amount of CPU -> write cores (`2`, `1.5`) or thousandths (`500m`)
             skala.yaml:10:46: error[E0204] services.api.resources.requests.memory: `512m` is a fraction of a byte (a size is wanted here) -> `m` means a thousandth: write `512Mi` for mebibytes
             skala.yaml:10:70: error[E0204] services.api.resources.limits.memory: `512` has no unit (a size is wanted here) -> write `512Mi` for mebibytes, or `512Ki`, `512Gi`
-            skala.yaml:11:25: error[E0204] services.api.readiness.period: `soon` is not a duration (a duration is wanted here) -> write it like `90s`, `500ms`, `1h30m`
+            skala.yaml:11:25: error[E0204] services.api.readiness.period: `soon` is not a duration -> write it like `90s`, `500ms`, `1h30m`
             skala.yaml:11:49: error[E0206] services.api.readiness.failureThreshold: the number is out of range -> use 1 to 1000
             skala.yaml:11:52: error[E0202] services.api.readiness.httpGet: text or a mapping is wanted here, not a list -> write text
             skala.yaml:12:20: error[E0206] services.api.waiting.max: the number is out of range -> use 0 to 1000000
@@ -200,7 +200,7 @@ autoscaling:
         expect![[r#"
             skala.yaml:2:1: error[E0203] services: this mapping is empty -> give it at least one entry
             skala.yaml:3:1: error[E0203] cost: `gibHour` is missing -> add `gibHour:` with an amount of money such as `0.04`, `30`
-            skala.yaml:3:34: error[E0204] cost.vcpuHour: `4 EUR` is not an amount of money (an amount of money is wanted here) -> write a number, such as `0.04`; the currency is `cost.currency`
+            skala.yaml:3:34: error[E0204] cost.vcpuHour: `4 EUR` is not an amount of money -> write a number, such as `0.04`; the currency is `cost.currency`
         "#]],
     );
     check(
@@ -232,7 +232,7 @@ fn substitution() {
             skala.yaml:5:28: error[E0301] services.api.env.B: `${` has no closing brace -> write `${NAME}` or `${NAME:-default}`; for a literal `${`, write `$${`
             skala.yaml:5:48: error[E0301] services.api.env.C: between `${` and `}` goes a variable's name, then at most `:-` and a default -> write `${NAME}` or `${NAME:-default}`; for a literal `${`, write `$${`
             skala.yaml:5:61: error[E0303] services.api.env.D: cannot read the file `gone.txt` (no such file) -> paths count from the folder of the platform file
-            skala.yaml:6:12: error[E0204] services.api.drain: the value is not a duration (a duration is wanted here) -> write it like `90s`, `500ms`, `1h30m`
+            skala.yaml:6:12: error[E0204] services.api.drain: the value is not a duration -> write it like `90s`, `500ms`, `1h30m`
             skala.yaml:7:18: error[E0202] services.api.concurrency: a whole number is wanted here, not text -> write a whole number
         "#]],
     );
@@ -408,7 +408,7 @@ routes:
 "#,
         expect![[r#"
             skala.yaml:2:1: error[E0203] `platform` is missing -> add `platform:` with a name such as `api`, `ai-etl`
-            skala.yaml:3:58: error[E0204] services.api.resources.requests.cpu: `lots` is not an amount of CPU (an amount of CPU is wanted here) -> write cores (`2`, `1.5`) or thousandths (`500m`)
+            skala.yaml:3:58: error[E0204] services.api.resources.requests.cpu: `lots` is not an amount of CPU -> write cores (`2`, `1.5`) or thousandths (`500m`)
             skala.yaml:3:93: error[E0501] services.api.autoscaling.minReplicas: minReplicas 9 is above maxReplicas 3 -> lower `minReplicas` or raise `maxReplicas`
             skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, type, resource, containerResource, pods, object and external
             skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 5 more

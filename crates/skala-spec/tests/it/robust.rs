@@ -89,3 +89,16 @@ fn depth_and_size_are_bounded() {
         assert!(loaded.problems.iter().any(|p| p.code == "E0103"), "{:?}", loaded.problems);
     }
 }
+
+/// Bytes and characters differ, and both are right.
+#[test]
+fn places_count_bytes_and_columns_count_characters() {
+    let text = "# ééé\nplatform: p\ncost: {währung: EUR, clé: 1}\nservices: {web: {command: [x, $PORT]}}\n";
+    let loaded = load_in(text, None);
+    let keys = loaded
+        .problems
+        .iter()
+        .filter(|p| p.code == "E0201")
+        .map(|p| (&text[p.span.start..p.span.end], p.span.line, p.span.column));
+    assert_eq!(keys.collect::<Vec<_>>(), [("währung", 3, 8), ("clé", 3, 22)]);
+}
