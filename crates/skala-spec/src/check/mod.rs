@@ -191,10 +191,23 @@ impl Checker<'_> {
         let mut kept = Vec::new();
         for (written, item) in items.iter().enumerate() {
             let child = at.item(kept.len(), written);
-            kept.extend(self.value(&schema["items"], item, &child));
+            let known = self.out.broken.len();
+            match self.value(&schema["items"], item, &child) {
+                Some(value) => kept.push(value),
+                None => self.forget(&child.path, at, known),
+            }
         }
         // A command with a word left out would be another command.
         (kept.len() == items.len() || schema["minItems"] != 1).then_some(Value::Array(kept))
+    }
+
+    /// The next item takes the path of one that was left out: what is known about that one must not stick to it.
+    fn forget(&mut self, item: &str, list: &At, known: usize) {
+        self.out
+            .places
+            .retain(|path, _| !path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])));
+        self.out.broken.truncate(known);
+        self.out.broken.push(format!("{}[]", list.path));
     }
 
     fn scalar(&mut self, schema: &'static Value, text: &str, plain: bool, node: &Node, at: &At) -> Option<Value> {

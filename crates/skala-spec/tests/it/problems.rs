@@ -404,6 +404,8 @@ services:
 routes:
   - {service: web}
   - {path: 3, service: api}
+  - {servce: api, host: [x]}
+  - {service: [api]}
   - {service: apj}
 "#,
         expect![[r#"
@@ -413,8 +415,11 @@ routes:
             skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, type, resource, containerResource, pods, object and external
             skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 5 more
             skala.yaml:7:12: error[E0202] routes[1].path: text is wanted here, not a whole number -> put it in quotes: `"3"`
-            skala.yaml:8:5: error[E0603] routes[2]: this route can never be taken (routes[0] has the same host and path) -> remove it, or change its host or path
-            skala.yaml:8:15: error[E0601] routes[2].service: there is no service `apj` -> did you mean `api`?
+            skala.yaml:8:6: error[E0201] routes[2].servce: unknown key `servce` -> did you mean `service`?
+            skala.yaml:8:19: error[E0202] routes[2].host: a host is wanted here, not a list -> write a host such as `api.example.com`, `*.example.com`
+            skala.yaml:9:6: error[E0202] routes[3].service: a name is wanted here, not a list -> write a name such as `api`, `ai-etl`
+            skala.yaml:10:5: error[E0603] routes[4]: this route can never be taken (routes[0] has the same host and path) -> remove it, or change its host or path
+            skala.yaml:10:15: error[E0601] routes[4].service: there is no service `apj` -> did you mean `api`?
         "#]],
     );
 }
