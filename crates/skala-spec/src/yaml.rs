@@ -18,8 +18,8 @@ use crate::tree::{Data, Entry, Node};
 const MAX_BYTES: usize = 1 << 20;
 /// Deepest nesting; the grammar itself needs about ten.
 const MAX_DEPTH: usize = 64;
-/// Most nodes, counted after aliases are copied in.
-const MAX_NODES: usize = 50_000;
+/// Most nodes, counted after aliases are copied in: ten times a large platform, and few enough for checks that compare all pairs.
+const MAX_NODES: usize = 20_000;
 
 /// Parses the text; `None` when there is no tree to go on with. Problems go to the sink.
 pub(crate) fn parse(text: &str, sink: &mut Sink) -> Option<Node> {

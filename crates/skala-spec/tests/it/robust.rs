@@ -102,3 +102,20 @@ fn places_count_bytes_and_columns_count_characters() {
         .map(|p| (&text[p.span.start..p.span.end], p.span.line, p.span.column));
     assert_eq!(keys.collect::<Vec<_>>(), [("währung", 3, 8), ("clé", 3, 22)]);
 }
+
+/// The largest files that are read at all, of the shapes that cost most.
+#[test]
+fn large_files_end_in_a_moment() {
+    let many = |row: &dyn Fn(usize) -> String| (0..3_000).map(row).collect::<String>();
+    let texts = [
+        format!("platform: p\nservices:\n{}", many(&|i| format!("  s{i}: {{drain: 3}}\n"))),
+        format!(
+            "platform: p\nservices: {{a: {{command: [x, $PORT]}}}}\nroutes:\n{}",
+            many(&|i| format!("- {{service: b{i}}}\n"))
+        ),
+        many(&|i| format!("key{i}: 1\n")),
+    ];
+    for text in texts {
+        survives(&text);
+    }
+}
