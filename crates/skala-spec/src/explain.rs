@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::schema::{self, is_required, map_values, properties, resolve, type_name};
-use crate::suggest::{list, nearest};
+use crate::suggest::{is_typo, list, nearest};
 
 /// A field of the platform file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,11 +70,12 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
     let mut field: &'static Value = schema::root();
     let mut walked: Vec<String> = Vec::new();
     let mut required = true;
-    let segments = path.split(['.', '[', ']']).filter(|s| !s.is_empty() && !s.bytes().all(|b| b.is_ascii_digit()) && *s != "*");
-    for segment in segments {
-        match lookup(field, segment) {
+    let step = |s: &&str| !s.is_empty() && !s.bytes().all(|b| b.is_ascii_digit()) && *s != "*";
+    let segments: Vec<&str> = path.split(['.', '[', ']']).filter(step).collect();
+    for (i, segment) in segments.iter().enumerate() {
+        match lookup(field, segment, segments.get(i + 1)) {
             Found::Field(inner, needed) => {
-                walked.push(segment.to_owned());
+                walked.push((*segment).to_owned());
                 (field, required) = (inner, needed);
             }
             Found::Name => {}
@@ -106,12 +107,14 @@ fn mapping(field: &'static Value) -> Option<(&'static Value, bool)> {
     map_values(schema).map(|values| (mapping(values).map_or(schema, |(inner, _)| inner), true))
 }
 
-fn lookup(field: &'static Value, segment: &str) -> Found {
+fn lookup(field: &'static Value, segment: &str, next: Option<&&str>) -> Found {
     let Some((inner, by_name)) = mapping(field) else { return Found::Nothing };
     match properties(inner).and_then(|p| p.get(segment)) {
         Some(found) => Found::Field(found, is_required(inner, segment)),
-        // A name that is nearly a field is a field with a typing error.
-        None if by_name && nearest(segment, keys(inner)).is_none() => Found::Name,
+        // A name that is nearly a field is a field with a typing error, unless what follows fits a name.
+        None if by_name && (next.is_some_and(|next| keys(inner).any(|k| k == *next)) || !is_typo(segment, keys(inner))) => {
+            Found::Name
+        }
         None => Found::Nothing,
     }
 }
@@ -183,17 +186,19 @@ impl fmt::Display for Explanation {
             writeln!(f, "range: {}", self.range)?;
         }
         writeln!(f, "\n{}", self.doc)?;
-        let mut rows = |rows: Vec<(String, &str)>| -> fmt::Result {
-            let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
-            rows.iter().try_for_each(|(left, right)| writeln!(f, "  {left:width$}  {right}"))
-        };
-        rows(self.values.iter().map(|(value, meaning)| (value.clone(), meaning.as_str())).collect())?;
-        if !self.children.is_empty() {
-            rows(vec![(String::new(), "")])?;
-        }
+        rows(f, self.values.iter().map(|(value, meaning)| (value.clone(), meaning.as_str())).collect())?;
         let left = |c: &Child| format!("{} <{}>{}", c.name, c.type_name, if c.required { " (required)" } else { "" });
-        rows(self.children.iter().map(|c| (left(c), c.summary.as_str())).collect())
+        rows(f, self.children.iter().map(|c| (left(c), c.summary.as_str())).collect())
     }
+}
+
+/// Two columns, after an empty line.
+fn rows(f: &mut fmt::Formatter<'_>, rows: Vec<(String, &str)>) -> fmt::Result {
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    if !rows.is_empty() {
+        writeln!(f)?;
+    }
+    rows.iter().try_for_each(|(left, right)| writeln!(f, "  {left:width$}  {right}"))
 }
 
 /// A JSON value as it stands in YAML.

@@ -56,6 +56,17 @@ impl Loaded {
 }
 
 /// Reads, checks and decodes a platform file. Never fails as such: what is wrong is in the result.
+///
+/// ```
+/// use skala_spec::{LoadOptions, Source, load};
+///
+/// let text = "platform: shop\nservices: {web: {comand: [serve, $PORT]}}";
+/// let options = LoadOptions { environment: None, env: &|_| None, read_file: &|_| Err("no files here".to_owned()) };
+/// let loaded = load(&Source { name: "skala.yaml", text }, &options);
+/// assert!(loaded.platform.is_none());
+/// assert!(loaded.problems[0].to_string().starts_with("skala.yaml:2:18: error[E0201] services.web.comand"));
+/// assert_eq!(loaded.problems[0].help, "did you mean `command`?");
+/// ```
 pub fn load(source: &Source<'_>, options: &LoadOptions<'_>) -> Loaded {
     let mut sink = Sink::new(source.name);
     let tree = yaml::parse(source.text, &mut sink);

@@ -9,6 +9,17 @@ const HEAD: &str = "# Platform file reference
 Every field of `skala.yaml`, with its type, default and meaning. This page is generated from the types that read the file; `skala
 explain FIELD` shows the same in the terminal, and `schema/skala.schema.json` gives it to editors.
 
+The least that runs is a name and a service; everything else has a default:
+
+```yaml
+platform: shop
+services:
+  web:
+    command: [gunicorn, \"app:app\", --bind, \"127.0.0.1:$PORT\"]
+    concurrency: 4
+    autoscaling: {maxReplicas: 8, metrics: [{concurrency: 3}]}
+```
+
 - **Durations** carry units: `500ms`, `90s`, `10m`, `1h30m`, `30d`. **Sizes** as in Kubernetes: `512Mi`, `2Gi`, `500M`. **CPU**: `500m` or `2`.
   **Percentages**: `70%`. **Money** is a plain number in `cost.currency`.
 - `${VARIABLE}` and `${VARIABLE:-default}` are replaced from skala's environment in every text; inside `{...}` and `[...]`, quote them.

@@ -96,6 +96,26 @@ pub(crate) fn type_name(schema: &'static Value) -> String {
     }
 }
 
+/// What is wanted, with its article: `a duration`, `a list`.
+pub(crate) fn what(schema: &'static Value) -> String {
+    let schema = resolve(schema);
+    if let Some(alternatives) = schema["anyOf"].as_array() {
+        return alternatives.iter().map(what).collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(kind) = schema["x-kind"].as_str().and_then(kind_named) {
+        return kind.what.to_owned();
+    }
+    let word = match types(schema)[..] {
+        ["object"] => "a mapping",
+        ["array"] => "a list",
+        ["integer"] => "a whole number",
+        ["number"] => "a number",
+        ["boolean"] => "true or false",
+        _ => "text",
+    };
+    word.to_owned()
+}
+
 /// What to write where a schema is wanted: `a duration such as ...`.
 pub(crate) fn example(schema: &'static Value) -> String {
     let schema = resolve(schema);
@@ -106,11 +126,11 @@ pub(crate) fn example(schema: &'static Value) -> String {
         return example(first);
     }
     match (enum_values(schema).as_slice(), properties(schema)) {
-        ([], Some(keys)) => format!("a mapping with {}", crate::suggest::list(keys.keys().map(String::as_str))),
-        ([], None) => match type_name(schema) {
-            name if name.starts_with("list") => format!("a {name}"),
-            name if name == "integer" => "a whole number".to_owned(),
-            name => name,
+        ([], Some(keys)) => format!("a mapping whose keys are {}", crate::suggest::list(keys.keys().map(String::as_str))),
+        ([], None) => match (map_values(schema), &schema["items"]) {
+            (Some(values), _) => format!("a mapping from names to values, each {}", what(values)),
+            (None, items) if items.is_object() => format!("a list with `-` before each item, each {}", what(items)),
+            (None, _) => what(schema),
         },
         (values, _) => format!("one of {}", crate::suggest::list(values.iter().copied())),
     }
@@ -132,6 +152,7 @@ fn tidy_schema(map: &mut Map<String, Value>) {
     if map.get("default") == Some(&Value::Null) {
         map.remove("default");
     }
+    map.remove("writeOnly");
     if map.get("format").is_some_and(Value::is_string) {
         map.remove("format");
     }

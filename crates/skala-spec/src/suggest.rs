@@ -51,6 +51,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     })
 }
 
+/// Whether a word is one or two typing errors away from a known one.
+pub(crate) fn is_typo<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    known.into_iter().any(|k| strsim::damerau_levenshtein(word, k) <= 2)
+}
+
 /// `a, b and c`, at most twelve.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();

@@ -18,8 +18,8 @@ use crate::tree::{Data, Entry, Node};
 const MAX_BYTES: usize = 1 << 20;
 /// Deepest nesting; the grammar itself needs about ten.
 const MAX_DEPTH: usize = 64;
-/// Most nodes, counted after aliases are copied in.
-const MAX_NODES: usize = 50_000;
+/// Most nodes, counted after aliases are copied in: ten times a large platform, and few enough for checks that compare all pairs.
+const MAX_NODES: usize = 20_000;
 
 /// Parses the text; `None` when there is no tree to go on with. Problems go to the sink.
 pub(crate) fn parse(text: &str, sink: &mut Sink) -> Option<Node> {
@@ -29,7 +29,6 @@ pub(crate) fn parse(text: &str, sink: &mut Sink) -> Option<Node> {
         return None;
     }
     let mut builder = Builder { lines: Lines::new(text), sink, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None };
-    // A byte-order mark is not part of the document, and the parser counts it as a character.
     for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => {
@@ -38,8 +37,9 @@ pub(crate) fn parse(text: &str, sink: &mut Sink) -> Option<Node> {
             }
             Err(error) => {
                 let span = builder.lines.span(*error.marker(), *error.marker());
-                let help = syntax_help(text, span);
-                builder.sink.add("E0101", "", span, Text::new(format!("not valid YAML: {}", error.info())).fix(help));
+                let code = if error.info().contains("recursion limit") { "E0103" } else { "E0101" };
+                let help = syntax_help(text, error.info(), span);
+                builder.sink.add(code, "", span, Text::new(format!("not valid YAML: {}", error.info())).fix(help));
                 Err(Stop)
             }
         };
@@ -59,11 +59,13 @@ pub(crate) fn parse(text: &str, sink: &mut Sink) -> Option<Node> {
 }
 
 /// The usual reasons why a line of YAML does not parse.
-fn syntax_help(text: &str, span: Span) -> &'static str {
+fn syntax_help(text: &str, info: &str, span: Span) -> &'static str {
     let line = text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
     let indent = &line[..line.len() - line.trim_start().len()];
     if indent.contains('\t') {
         "indent with spaces, not tabs"
+    } else if info.contains("anchor") {
+        "define it above with `&name`, or put quotes around a text that starts with `*`"
     } else if line.contains("${") {
         "inside `{...}` or `[...]`, put quotes around a value that contains `${...}`"
     } else if line.matches(": ").count() > 1 {
@@ -168,7 +170,7 @@ impl Builder<'_> {
                         let text = Text::new(format!("`{key}` is here twice"))
                             .because(format!("it is already on line {}", first.key_span.line))
                             .fix("keep one of the two");
-                        self.sink.add("E0102", &key, key_span, text);
+                        self.sink.add("E0102", "", key_span, text);
                     }
                 },
                 None => match node.data {

@@ -255,7 +255,7 @@ fn resource(source: &ResourceMetric) -> Result<Metric, MetricProblem> {
         ("memory", Some(percent)) => Ok(Metric::Memory(MemoryTarget::Utilization(percent))),
         ("cpu", None) => average(&source.target).map(|v| Metric::Cpu(CpuTarget::AverageValue(v.into()))),
         ("memory", None) => average(&source.target).map(|v| Metric::Memory(MemoryTarget::AverageValue(v.into()))),
-        (name, _) => unserved(format!("`{name}` of a replica is not measured"), "use `cpu` or `memory`"),
+        _ => unserved("of a replica's resources, cpu and memory are measured", "use `cpu` or `memory`"),
     }
 }
 
@@ -265,6 +265,6 @@ fn pods(source: &PodsMetric) -> Result<Metric, MetricProblem> {
             average(&source.target).map(|v| Metric::RequestsPerSecond(v.as_f64()))
         }
         "concurrency" => average(&source.target).map(|v| Metric::Concurrency(v.as_f64())),
-        name => unserved(format!("`{name}` is not measured here"), "use `requestsPerSecond`, `concurrency` or `latency`"),
+        _ => unserved("this figure of a replica is not measured here", "use `requestsPerSecond`, `concurrency` or `latency`"),
     }
 }

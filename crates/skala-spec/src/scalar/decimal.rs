@@ -1,7 +1,7 @@
 //! Exact decimal numbers with a suffix, the common part of every quantity.
 //!
 //! Units: nanos, one billionth of whatever the number counts.
-//! Invariants: at most 18 digits, so nothing overflows before it is checked.
+//! Invariants: at most 20 digits; products are checked.
 
 /// One billion: nanos per whole.
 pub(super) const NANO: u128 = 1_000_000_000;
@@ -27,13 +27,13 @@ impl Decimal {
     }
 }
 
-/// Splits a leading decimal number off; `None` when there is none, or when it has more than 18 digits.
+/// Splits a leading decimal number off; `None` when there is none, or when it has more than 20 digits.
 pub(super) fn split(text: &str) -> Option<(Decimal, &str)> {
     let end = text.bytes().position(|b| !b.is_ascii_digit() && b != b'.').unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let count = whole.len() + fraction.len();
-    if whole.is_empty() || fraction.contains('.') || number.ends_with('.') || count > 18 {
+    if whole.is_empty() || fraction.contains('.') || number.ends_with('.') || count > 20 {
         return None;
     }
     let digits = whole.bytes().chain(fraction.bytes()).fold(0u128, |n, b| n * 10 + u128::from(b - b'0'));

@@ -113,7 +113,7 @@ impl serde::de::Visitor<'_> for Digits {
 }
 
 /// The table of kinds.
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 16] = [
     Dur::KIND,
     Size::KIND,
     Cpu::KIND,
@@ -126,6 +126,7 @@ const KINDS: [Kind; 15] = [
     Upstream::KIND,
     CpuTarget::KIND,
     MemoryTarget::KIND,
+    text::NAME,
     text::COMMAND_LINE,
     text::ENV_VALUE,
     text::SECRET,

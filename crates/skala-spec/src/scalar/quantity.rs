@@ -107,7 +107,7 @@ impl FromStr for Size {
             return Err(ScalarError::new("is a fraction of a byte", help));
         }
         if let Some((nanos, "")) = parse(text) {
-            let mebibytes = nanos / NANO >> 20;
+            let mebibytes = (nanos / NANO) >> 20;
             let help = if mebibytes > 0 && nanos / NANO == mebibytes << 20 {
                 format!("write `{mebibytes}Mi`")
             } else {
@@ -161,7 +161,7 @@ impl Cpu {
 impl FromStr for Cpu {
     type Err = ScalarError;
     fn from_str(text: &str) -> Result<Cpu, ScalarError> {
-        let bad = || ScalarError::new("is not an amount of CPU", format!("write cores (`2`, `1.5`) or thousandths (`500m`)"));
+        let bad = || ScalarError::new("is not an amount of CPU", "write cores (`2`, `1.5`) or thousandths (`500m`)");
         let (nanos, suffix) = parse(text).ok_or_else(bad)?;
         if !matches!(suffix, "" | "m") {
             return Err(bad());

@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use super::{Cpu, Percent, ScalarError, Size, kind};
 
+/// From ten cores (in thousandths) on, a bare number is refused: `cpu: 70` is seventy cores to Kubernetes, and a forgotten
+/// percent sign to everybody else.
+const AMBIGUOUS: u64 = 10_000;
+
 /// Target of the `cpu` metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuTarget {
@@ -37,14 +41,12 @@ impl FromStr for CpuTarget {
         if text.ends_with('%') {
             return utilization(text).map(CpuTarget::Utilization);
         }
-        // `cpu: 70` is seventy cores to Kubernetes, and a forgotten percent sign to everybody else.
-        if text.parse::<u32>().is_ok_and(|n| n >= 10) {
-            return Err(ScalarError::new(
-                "could be cores or percent",
-                format!("write `{text}%` of the request, or an amount such as `300m`"),
-            ));
+        let cpu: Cpu = text.parse()?;
+        if cpu.millicores() >= AMBIGUOUS && !text.ends_with('m') {
+            let help = format!("write `{text}%` of the request, or an amount such as `300m`");
+            return Err(ScalarError::new("could be cores or percent", help));
         }
-        text.parse().map(CpuTarget::AverageValue)
+        Ok(CpuTarget::AverageValue(cpu))
     }
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for CpuTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CpuTarget::Utilization(p) => p.fmt(f),
+            CpuTarget::AverageValue(cpu) if cpu.millicores() >= AMBIGUOUS => write!(f, "{}m", cpu.millicores()),
             CpuTarget::AverageValue(cpu) => cpu.fmt(f),
         }
     }

@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Secret {
 fn text_or_file(kind: &str, types: &[&str]) -> Schema {
     json_schema!({"anyOf": [
         {"type": types, "x-kind": kind},
-        {"type": "object", "properties": {"file": {"type": "string", "description": "Path of a file, from the folder of the platform file; its text is the value, without the line end."}}, "required": ["file"], "additionalProperties": false}
+        {"type": "object", "properties": {"file": {"type": "string", "description": "Path of a file, from the folder of the platform file; its text is the value, without the line end."}}, "required": ["file"], "additionalProperties": false, "x-file": true}
     ]})
 }
 
@@ -163,6 +163,18 @@ pub(super) const SECRET: Kind = Kind {
     parse: |text| match text.trim().is_empty() {
         true => Err(ScalarError::new("is empty", "give it a value, from `\"${VARIABLE}\"` or `{file: path}`")),
         false => Ok(()),
+    },
+};
+
+pub(super) const NAME: Kind = Kind {
+    name: "name",
+    what: "a name",
+    examples: "`api`, `ai-etl`",
+    parse: |text| match crate::model::is_dns_label(text) {
+        true => Ok(()),
+        false => {
+            Err(ScalarError::new("is not a good name", "use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends"))
+        }
     },
 };
 

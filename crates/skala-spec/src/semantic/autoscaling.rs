@@ -81,12 +81,12 @@ fn needs(at: &str, service: &Service, metric: &Metric, item: &str, cx: &mut Cx<'
             .fix(format!("add `resources: {{requests: {{{key}: {example}}}}}` to the service"));
         cx.report("E0505", item, text);
     }
-    if let (Metric::Concurrency(target), Some(limit)) = (metric, service.concurrency) {
-        if *target > f64::from(limit) {
-            let text = Text::new(format!("the target of {target} is above `concurrency: {limit}`"))
-                .because("requests wait before a replica is added")
-                .fix(format!("use a target below {limit}"));
-            cx.report("W0503", item, text);
-        }
+    if let (Metric::Concurrency(target), Some(limit)) = (metric, service.concurrency)
+        && *target > f64::from(limit)
+    {
+        let text = Text::new(format!("the target of {target} is above `concurrency: {limit}`"))
+            .because("requests wait before a replica is added")
+            .fix(format!("use a target below {limit}"));
+        cx.report("W0503", item, text);
     }
 }

@@ -10,28 +10,38 @@ mod objectives;
 mod routes;
 mod services;
 
+use std::collections::BTreeSet;
+
 use crate::check::Checked;
 use crate::model::Platform;
 use crate::problem::{Sink, Text};
 
 /// Runs every check.
 pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
-    let mut cx = Cx { checked, sink };
+    let services = checked.places.keys().filter_map(|path| path.strip_prefix("services."));
+    let services = services.filter(|name| !name.contains(['.', '['])).collect();
+    let mut cx = Cx { broken: checked.broken.iter().map(String::as_str).collect(), services, checked, sink };
+    let routes = platform.routes();
+    let routed: BTreeSet<&str> = routes.iter().map(|r| r.service.as_str()).collect();
     addresses::check(platform, &mut cx);
     for (name, service) in &platform.services {
-        let routed = routes::leads_to(platform, name);
+        let routed = routed.contains(name.as_str());
         services::check(name, service, routed, &mut cx);
         if let Some(autoscaling) = &service.autoscaling {
             autoscaling::check(name, service, autoscaling, routed, &mut cx);
         }
     }
-    routes::check(platform, &mut cx);
+    routes::check(platform, &routed, &mut cx);
     objectives::check(platform, &mut cx);
 }
 
 /// Where problems go, and what is known about places.
 pub(crate) struct Cx<'a> {
     checked: &'a Checked,
+    /// What was left out, in order, so that looking below a path is quick.
+    broken: BTreeSet<&'a str>,
+    /// Names of services in the file, good or not.
+    services: BTreeSet<&'a str>,
     sink: &'a mut Sink,
 }
 
@@ -55,8 +65,11 @@ impl Cx<'_> {
 
     /// Whether something at or below this path was left out because of another problem.
     fn broken(&self, path: &str) -> bool {
-        let below = |b: &String| b.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        self.checked.broken.iter().any(below)
+        let below = |mark: char| {
+            let prefix = format!("{path}{mark}");
+            self.broken.range(prefix.as_str()..).next().is_some_and(|b| b.starts_with(&prefix))
+        };
+        self.broken.contains(path) || below('.') || below('[')
     }
 
     /// Whether the file has this field at all, good or not.
@@ -64,30 +77,35 @@ impl Cx<'_> {
         self.checked.places.contains_key(path)
     }
 
+    /// The path as the user counts it.
+    fn shown<'b>(&'b self, path: &'b str) -> &'b str {
+        self.checked.places.get(path).map_or(path, |p| &p.shown)
+    }
+
     /// Whether the field is a single value.
     fn is_scalar(&self, path: &str) -> bool {
         self.checked.places.get(path).is_some_and(|p| p.scalar)
     }
 
-    /// Names of services in the file, good or not.
-    fn service_names(&self) -> impl Iterator<Item = &str> {
-        self.checked.places.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains(['.', '[']))
-    }
-
     /// Reports a name that should be a service's.
     fn missing_service(&mut self, code: &'static str, path: &str, name: &str) {
-        if self.service_names().any(|known| known == name) || self.broken_services() {
+        if self.services.contains(name) || self.broken_services() {
             return;
         }
-        let help = match crate::suggest::nearest(name, self.service_names()) {
+        if self.checked.places.get(path).is_some_and(|p| p.from_env) {
+            let text = Text::new("there is no service of this name")
+                .fix(format!("the services are {}", crate::suggest::list(self.services.iter().copied())));
+            return self.report(code, path, text);
+        }
+        let help = match crate::suggest::nearest(name, self.services.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the services are {}", crate::suggest::list(self.service_names())),
+            None => format!("the services are {}", crate::suggest::list(self.services.iter().copied())),
         };
         self.report(code, path, Text::new(format!("there is no service `{name}`")).fix(help));
     }
 
     /// Whether the section itself could not be read.
     fn broken_services(&self) -> bool {
-        self.checked.broken.iter().any(|b| b == "services") || !self.present("services")
+        self.broken.contains("services") || !self.present("services")
     }
 }

@@ -11,13 +11,13 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     for (name, objective) in &platform.objectives {
         let at = format!("objectives.{name}");
         cx.missing_service("E0605", &at, name.as_str());
-        if let Some(availability) = objective.availability {
-            if availability == Percent::whole(0) || availability >= Percent::whole(100) {
-                let text = Text::new("an availability lies above 0% and below 100%")
-                    .because("100% leaves no error to budget for")
-                    .fix("use `99.9%`");
-                cx.report("E0606", &format!("{at}.availability"), text);
-            }
+        if let Some(availability) = objective.availability
+            && (availability == Percent::whole(0) || availability >= Percent::whole(100))
+        {
+            let text = Text::new("an availability lies above 0% and below 100%")
+                .because("100% leaves no error to budget for")
+                .fix("use `99.9%`");
+            cx.report("E0606", &format!("{at}.availability"), text);
         }
         let bounds: Vec<_> = objective.latency.iter().flat_map(|l| l.bounds()).collect();
         if let Some(pair) = bounds.windows(2).find(|pair| pair[0].1 > pair[1].1) {

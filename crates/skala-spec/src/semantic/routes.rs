@@ -1,19 +1,13 @@
 //! Checks of routes.
 
-use std::collections::BTreeMap;
-
-use skala_types::ServiceName;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use crate::model::Platform;
 use crate::problem::Text;
 
-/// Whether a route, written or implied, leads to a service.
-pub(super) fn leads_to(platform: &Platform, name: &ServiceName) -> bool {
-    platform.routes().iter().any(|r| r.service == *name)
-}
-
-pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
+/// `routed`: the services that a route, written or implied, leads to.
+pub(super) fn check(platform: &Platform, routed: &BTreeSet<&str>, cx: &mut Cx<'_>) {
     let mut seen = BTreeMap::new();
     for (i, route) in platform.routes.iter().flatten().enumerate() {
         let at = format!("routes[{i}]");
@@ -22,7 +16,7 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
             cx.report(
                 "E0602",
                 &format!("{at}.path"),
-                Text::new("the path has no leading slash").fix(format!("write `/{}`", route.path)),
+                Text::new("the path has no leading slash").fix("start it with `/`, such as `/api`"),
             );
         } else if route.path.contains(['*', '?', '#', ' ']) {
             let text =
@@ -34,25 +28,28 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
         }
         // `/api/` and `/api` are the same prefix.
         let same = (route.host.clone(), route.path.trim_end_matches('/').to_owned());
-        if let Some(first) = seen.insert(same, i).filter(|_| !cx.broken(&at)) {
+        if cx.broken(&at) {
+            continue;
+        }
+        if let Some(first) = seen.insert(same, at.clone()) {
             let text = Text::new("this route can never be taken")
-                .because(format!("routes[{first}] has the same host and path"))
+                .because(format!("{} has the same host and path", cx.shown(&first)))
                 .fix("remove it, or change its host or path");
             cx.report("E0603", &at, text);
         }
     }
-    unreachable(platform, cx);
+    unreachable(platform, routed, cx);
 }
 
-fn unreachable(platform: &Platform, cx: &mut Cx<'_>) {
+fn unreachable(platform: &Platform, routed: &BTreeSet<&str>, cx: &mut Cx<'_>) {
     if cx.broken("routes") || cx.broken_services() {
         return;
     }
     // A single service without `routes:` has its own; when others were left out, it may not be single.
-    if platform.routes.is_none() && cx.service_names().count() <= 1 {
+    if platform.routes.is_none() && cx.services.len() <= 1 {
         return;
     }
-    for name in platform.services.keys().filter(|name| !leads_to(platform, name)) {
+    for name in platform.services.keys().filter(|name| !routed.contains(name.as_str())) {
         let text =
             Text::new(format!("no route leads to `{name}`")).fix(format!("add `- {{path: /, service: {name}}}` to `routes:`"));
         cx.report("W0601", &format!("services.{name}"), text);

@@ -11,7 +11,7 @@ use crate::problem::Text;
 use crate::suggest::list;
 
 /// Words that only a shell understands.
-const SHELL: [&str; 9] = ["&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"];
+const SHELL: [&str; 10] = ["&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&", "$("];
 
 pub(super) fn check(name: &ServiceName, service: &Service, routed: bool, cx: &mut Cx<'_>) {
     let at = format!("services.{name}");
@@ -30,6 +30,7 @@ fn work(at: &str, service: &Service, cx: &mut Cx<'_>) {
     let given: Vec<&str> =
         ["command", "image", "upstreams"].into_iter().filter(|key| cx.present(&format!("{at}.{key}"))).collect();
     match given[..] {
+        [] if ["command", "image", "upstreams"].iter().any(|key| cx.broken(&format!("{at}.{key}"))) => {}
         [] => {
             let text = Text::new("this service has nothing to run")
                 .fix("add `command:`, or `upstreams:` for servers run by somebody else");
@@ -37,7 +38,8 @@ fn work(at: &str, service: &Service, cx: &mut Cx<'_>) {
         }
         [_] => {}
         _ => {
-            let text = Text::new(format!("this service has {}", list(given.iter().copied()))).fix("keep one of them");
+            let text = Text::new(format!("this service has {}", list(given.iter().copied())))
+                .fix("keep one of them; an overlay removes the other with `null`");
             cx.report("E0402", at, text);
         }
     }
@@ -49,8 +51,9 @@ fn work(at: &str, service: &Service, cx: &mut Cx<'_>) {
     }
     let path = format!("{at}.command");
     if let Some(command) = service.command.as_ref().filter(|_| cx.is_scalar(&path)) {
-        if let Some(word) = command.words().iter().find(|w| SHELL.contains(&w.as_str()) || w.contains("$(")) {
-            let text = Text::new(format!("`{word}` is an argument here"))
+        let in_word = |mark: &&str, word: &String| word == mark || *mark == "$(" && word.contains(mark);
+        if let Some(word) = SHELL.iter().find(|mark| command.words().iter().any(|word| in_word(mark, word))) {
+            let text = Text::new(format!("`{word}` has no meaning here"))
                 .because("the line is split into words, and no shell reads it")
                 .fix("write `[sh, -c, \"...\"]` when a shell is needed, with `exec` before the program");
             cx.report("W0403", &path, text);
@@ -110,7 +113,7 @@ fn readiness(at: &str, service: &Service, cx: &mut Cx<'_>) {
     };
     if let Some((field, path)) = path.filter(|(_, path)| !path.starts_with('/')) {
         let fix =
-            if path.contains("://") { "write the path alone, such as `/health`".to_owned() } else { format!("write `/{path}`") };
+            if path.contains("://") { "write the path alone, such as `/health`" } else { "start it with `/`, such as `/health`" };
         cx.report("E0408", &field, Text::new("the path has no leading slash").fix(fix));
     }
     if log_line.is_some() && service.upstreams.is_some() {

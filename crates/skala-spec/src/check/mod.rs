@@ -7,6 +7,8 @@
 //! Invariants: text from the environment or a file is not in any message.
 //! Tested: `tests/it/problems.rs`.
 
+mod reports;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -14,15 +16,10 @@ use serde_json::{Map, Value, json};
 use crate::expand::{ExpandError, Expanded, expand};
 use crate::problem::{Sink, Span, Text};
 use crate::scalar::{FILE_KEY, SECRET_KEY, kind_named};
-use crate::suggest::{list, nearest};
 use crate::tree::{Data, Entry, Node, Scalar, resolve as resolve_scalar};
 use crate::{model, schema};
 
-/// Keys of sections that the design has and this release does not, by the place where they go (`*` any name, `[]` any item).
-const LATER: [(&str, &[&str]); 2] = [
-    ("", &["queues", "schedules", "databases", "models", "budgets", "caches", "alerts", "regions"]),
-    ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"]),
-];
+use reports::{shorten, start};
 
 /// Where a field stands, for problems that are found after decoding.
 #[derive(Clone, Debug)]
@@ -33,6 +30,8 @@ pub(crate) struct Place {
     pub(crate) span: Span,
     /// Whether the value is a single value.
     pub(crate) scalar: bool,
+    /// Whether a part of it came from the environment; then it is not shown.
+    pub(crate) from_env: bool,
 }
 
 /// What is left of the tree.
@@ -104,8 +103,8 @@ impl Checker<'_> {
     /// One value against its schema; `None` leaves it out.
     fn value(&mut self, schema: &'static Value, node: &Node, at: &At) -> Option<Value> {
         let scalar = matches!(node.data, Data::Scalar { .. });
-        let span = if scalar { node.span } else { at.key.unwrap_or(first_line(node.span)) };
-        self.out.places.insert(at.path.clone(), Place { shown: at.shown.clone(), span, scalar });
+        let span = if scalar { node.span } else { at.key.unwrap_or(start(node.span)) };
+        self.out.places.insert(at.path.clone(), Place { shown: at.shown.clone(), span, scalar, from_env: false });
         let value = self.typed(schema::resolve(schema), node, at);
         if value.is_none() {
             self.out.broken.push(at.path.clone());
@@ -124,11 +123,11 @@ impl Checker<'_> {
             return self.wrong_type(schema, node, at);
         }
         match &node.data {
-            _ if schema::types(schema).is_empty() => Some(self.free(node, at)),
+            _ if schema::types(schema).is_empty() => Some(free(node)),
             Data::Map(entries) => {
                 let (map, complete) = self.object(schema, entries, node.span, at);
-                match map.get(FILE_KEY) {
-                    Some(Value::String(path)) if complete && at.path != FILE_KEY => self.file(path, node, at),
+                match &map.get(FILE_KEY) {
+                    Some(Value::String(path)) if complete && schema["x-file"] == true => self.file(path, node, at),
                     _ => complete.then_some(Value::Object(map)),
                 }
             }
@@ -140,10 +139,11 @@ impl Checker<'_> {
     /// The entries of a mapping that can be kept, and whether every required one is among them.
     fn object(&mut self, schema: &'static Value, entries: &[Entry], span: Span, at: &At) -> (Map<String, Value>, bool) {
         let mut map = Map::new();
+        let mut meant = Vec::new();
         for entry in entries {
             let property = schema::properties(schema).and_then(|p| p.get(&entry.key));
             let Some(inner) = property.or_else(|| schema::map_values(schema)) else {
-                self.unknown_key(schema, entry, at);
+                meant.extend(self.unknown_key(schema, entry, at));
                 continue;
             };
             let child = at.key(entry, if property.is_some() { &entry.key } else { "*" });
@@ -151,7 +151,10 @@ impl Checker<'_> {
                 continue;
             }
             if !schema["propertyNames"].is_null() && property.is_none() && !model::is_dns_label(&entry.key) {
-                self.name(&entry.key, entry.key_span, &child);
+                let text = Text::new(format!("`{}` is not a good name", shorten(&entry.key)))
+                    .because("names become host names and labels")
+                    .fix("use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends");
+                self.sink.add("E0208", &child.shown, entry.key_span, text);
                 self.out.broken.push(child.path);
                 continue;
             }
@@ -160,15 +163,20 @@ impl Checker<'_> {
             }
         }
         if map.is_empty() && entries.is_empty() && schema["minProperties"] == 1 {
-            self.sink.add("E0203", &at.shown, at.key.unwrap_or(span), Text::new("at least one entry is needed"));
+            self.sink.add(
+                "E0203",
+                &at.shown,
+                at.key.unwrap_or(span),
+                Text::new("this mapping is empty").fix("give it at least one entry"),
+            );
         }
         let mut complete = true;
         for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             complete &= map.contains_key(key);
-            if !entries.iter().any(|e| e.key == key) {
+            if !entries.iter().any(|e| e.key == key) && !meant.contains(&key) {
                 let wanted = schema::properties(schema).and_then(|p| p.get(key)).map(schema::example).unwrap_or_default();
                 let text = Text::new(format!("`{key}` is missing")).fix(format!("add `{key}:` with {wanted}"));
-                self.sink.add("E0203", &at.shown, at.key.unwrap_or(first_line(span)), text);
+                self.sink.add("E0203", &at.shown, at.key.unwrap_or(start(span)), text);
             }
         }
         (map, complete)
@@ -183,10 +191,23 @@ impl Checker<'_> {
         let mut kept = Vec::new();
         for (written, item) in items.iter().enumerate() {
             let child = at.item(kept.len(), written);
-            kept.extend(self.value(&schema["items"], item, &child));
+            let known = self.out.broken.len();
+            match self.value(&schema["items"], item, &child) {
+                Some(value) => kept.push(value),
+                None => self.forget(&child.path, at, known),
+            }
         }
         // A command with a word left out would be another command.
         (kept.len() == items.len() || schema["minItems"] != 1).then_some(Value::Array(kept))
+    }
+
+    /// The next item takes the path of one that was left out: what is known about that one must not stick to it.
+    fn forget(&mut self, item: &str, list: &At, known: usize) {
+        self.out
+            .places
+            .retain(|path, _| !path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])));
+        self.out.broken.truncate(known);
+        self.out.broken.push(format!("{}[]", list.path));
     }
 
     fn scalar(&mut self, schema: &'static Value, text: &str, plain: bool, node: &Node, at: &At) -> Option<Value> {
@@ -194,16 +215,12 @@ impl Checker<'_> {
         // A value that comes from a variable has no quotes of its own, and in `{...}` it must be quoted to be YAML at all.
         let found = resolve_scalar(&text, plain || changed);
         let kind = schema["x-kind"].as_str();
-        let quoted = if from_env { "the value".to_owned() } else { format!("`{}`", shorten(&text)) };
-        if found == Scalar::Null && kind != Some("env-value") {
-            return self.wrong_type(schema, node, at);
+        if let Some(place) = self.out.places.get_mut(&at.path) {
+            place.from_env = from_env;
         }
-        if kind == Some("name") {
-            if !model::is_dns_label(&text) {
-                self.name(&text, node.span, at);
-                return None;
-            }
-            return Some(json!(text));
+        let quoted = if from_env { "the value".to_owned() } else { format!("`{}`", shorten(&text)) };
+        if found == Scalar::Null && !changed && kind != Some("env-value") {
+            return self.wrong_type(schema, node, at);
         }
         if let Some(kind) = kind.and_then(kind_named) {
             return match (kind.parse)(&text) {
@@ -212,12 +229,10 @@ impl Checker<'_> {
                 Err(error) => {
                     let help = if from_env { format!("write it like {}", kind.examples) } else { error.help };
                     let message = format!("{quoted} {}", error.reason);
-                    self.sink.add(
-                        "E0204",
-                        &at.shown,
-                        node.span,
-                        Text::new(message).because(format!("{} is wanted here", kind.what)).fix(help),
-                    );
+                    let code = if kind.name == "name" { "E0208" } else { "E0204" };
+                    let told = message.ends_with(kind.what);
+                    let reason = if told { String::new() } else { format!("{} is wanted here", kind.what) };
+                    self.sink.add(code, &at.shown, node.span, Text::new(message).because(reason).fix(help));
                     None
                 }
             };
@@ -227,11 +242,12 @@ impl Checker<'_> {
             return self.choice(&allowed, &text, &quoted, node.span, at);
         }
         match (schema::types(schema).as_slice(), found) {
+            (["string", ..], _) if schema["minLength"] == 1 && text.is_empty() => {
+                self.sink.add("E0206", &at.shown, node.span, Text::new("the text is empty"));
+                None
+            }
+            (["string", ..], _) if changed => Some(json!(text)),
             (["string"], Scalar::Text) | (["string", "number"], Scalar::Text | Scalar::Int(_) | Scalar::Float(_)) => {
-                if schema["minLength"] == 1 && text.is_empty() {
-                    self.sink.add("E0206", &at.shown, node.span, Text::new("the text is empty"));
-                    return None;
-                }
                 Some(json!(text))
             }
             (["integer"], Scalar::Int(n)) => self.bounded(schema, n as f64, json!(n), node.span, at),
@@ -261,38 +277,6 @@ impl Checker<'_> {
         }
     }
 
-    fn choice(&mut self, allowed: &[&'static str], text: &str, quoted: &str, span: Span, at: &At) -> Option<Value> {
-        if allowed.contains(&text) {
-            return Some(json!(text));
-        }
-        let help = match nearest(text, allowed.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write one of {}", list(allowed.iter().copied())),
-        };
-        self.sink.add("E0205", &at.shown, span, Text::new(format!("{quoted} is not one of the choices")).fix(help));
-        None
-    }
-
-    fn bounded(&mut self, schema: &Value, number: f64, value: Value, span: Span, at: &At) -> Option<Value> {
-        let bound = |key: &str| schema[key].as_f64();
-        let help = match (bound("minimum"), bound("maximum"), bound("exclusiveMinimum")) {
-            (Some(min), Some(max), _) if number < min || number > max => format!("use {min} to {max}"),
-            (Some(min), None, _) if number < min => format!("use {min} or more"),
-            (None, Some(max), _) if number > max => format!("use at most {max}"),
-            (_, _, Some(min)) if number <= min => format!("use more than {min}"),
-            _ => return Some(value),
-        };
-        self.sink.add("E0206", &at.shown, span, Text::new("the number is out of range").fix(help));
-        None
-    }
-
-    fn name(&mut self, text: &str, span: Span, at: &At) {
-        let text = Text::new(format!("`{}` is not a good name", shorten(text)))
-            .because("names become host names and labels")
-            .fix("use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends");
-        self.sink.add("E0208", &at.shown, span, text);
-    }
-
     /// `{file: path}`: its text, or its problem.
     fn file(&mut self, path: &str, node: &Node, at: &At) -> Option<Value> {
         if !self.world.selected {
@@ -301,82 +285,17 @@ impl Checker<'_> {
         match (self.world.read_file)(path) {
             Ok(text) => Some(json!({ SECRET_KEY: text.strip_suffix("\r\n").or(text.strip_suffix('\n')).unwrap_or(&text) })),
             Err(reason) => {
-                let text = Text::new(format!("cannot read the file `{path}`"))
+                // As written: a variable in it is not shown.
+                let written = match node.entry(FILE_KEY).map(|e| &e.value.data) {
+                    Some(Data::Scalar { text, .. }) => shorten(text),
+                    _ => String::new(),
+                };
+                let text = Text::new(format!("cannot read the file `{written}`"))
                     .because(reason)
                     .fix("paths count from the folder of the platform file");
-                self.sink.add("E0303", &at.shown, first_line(node.span), text);
+                self.sink.add("E0303", &at.shown, start(node.span), text);
                 None
             }
-        }
-    }
-
-    fn unknown_key(&mut self, schema: &'static Value, entry: &Entry, at: &At) {
-        let key = &entry.key;
-        let shown = at.key(entry, key).shown;
-        let later = LATER.iter().any(|(place, keys)| *place == at.general && keys.contains(&key.as_str()));
-        if later {
-            let text = Text::new(format!("`{key}` is not in this release")).fix("remove it, or comment it out");
-            return self.sink.add("E0207", &shown, entry.key_span, text);
-        }
-        let known = || schema::properties(schema).into_iter().flatten().map(|(k, _)| k.as_str());
-        let inside = || {
-            known().find(|k| schema::properties(schema::resolve(&schema["properties"][*k])).is_some_and(|p| p.contains_key(key)))
-        };
-        let help = match (nearest(key, known()), inside()) {
-            (_, Some(parent)) => format!("it belongs under `{parent}:`"),
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, None) => format!("the keys here are {}", list(known())),
-        };
-        self.sink.add("E0201", &shown, entry.key_span, Text::new(format!("unknown key `{}`", shorten(key))).fix(help));
-    }
-
-    fn wrong_type(&mut self, schema: &'static Value, node: &Node, at: &At) -> Option<Value> {
-        let wanted = schema::example(schema);
-        let found = match &node.data {
-            Data::Map(_) => "a mapping",
-            Data::Seq(_) => "a list",
-            Data::Scalar { text, plain } => match resolve_scalar(text, *plain) {
-                Scalar::Null => "nothing",
-                Scalar::Bool(_) => "true or false",
-                Scalar::Int(_) => "a whole number",
-                Scalar::Float(_) => "a number",
-                Scalar::Text => "text",
-            },
-        };
-        let help = match (&node.data, schema::types(schema).as_slice()) {
-            (Data::Scalar { text, .. }, ["string"]) if !text.is_empty() => format!("put it in quotes: `\"{}\"`", shorten(text)),
-            (Data::Scalar { text, plain: false }, ["integer" | "number" | "boolean"])
-                if resolve_scalar(text, true) != Scalar::Text =>
-            {
-                "remove the quotes".to_owned()
-            }
-            (Data::Scalar { text, .. }, ["boolean"]) if matches!(text.as_str(), "yes" | "on") => "write `true`".to_owned(),
-            (Data::Scalar { text, .. }, ["boolean"]) if matches!(text.as_str(), "no" | "off") => "write `false`".to_owned(),
-            (Data::Scalar { text, .. }, ["array"]) if !text.is_empty() => "put it in brackets to make it a list".to_owned(),
-            _ => format!("write {wanted}"),
-        };
-        let span = if matches!(node.data, Data::Scalar { .. }) && node.span.end > node.span.start {
-            node.span
-        } else {
-            at.key.unwrap_or(first_line(node.span))
-        };
-        let text = Text::new(format!("{} is wanted here, not {found}", schema::type_name(schema))).fix(help);
-        self.sink.add("E0202", &at.shown, span, text);
-        None
-    }
-
-    /// Any YAML, as JSON.
-    fn free(&mut self, node: &Node, at: &At) -> Value {
-        match &node.data {
-            Data::Map(entries) => entries.iter().map(|e| (e.key.clone(), self.free(&e.value, at))).collect::<Map<_, _>>().into(),
-            Data::Seq(items) => items.iter().map(|i| self.free(i, at)).collect(),
-            Data::Scalar { text, plain } => match resolve_scalar(text, *plain) {
-                Scalar::Null => Value::Null,
-                Scalar::Bool(b) => json!(b),
-                Scalar::Int(n) => json!(n),
-                Scalar::Float(x) => json!(x),
-                Scalar::Text => json!(text),
-            },
         }
     }
 }
@@ -392,13 +311,17 @@ fn accepts(schema: &'static Value, node: &Node) -> bool {
         }
 }
 
-/// The start of a span that may run over many lines.
-fn first_line(span: Span) -> Span {
-    Span { end: span.end.min(span.start + 1), ..span }
-}
-
-/// At most forty characters of a text, on one line.
-fn shorten(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(40).collect();
-    if text.chars().count() > 40 { line + "..." } else { line }
+/// Any YAML, as JSON.
+fn free(node: &Node) -> Value {
+    match &node.data {
+        Data::Map(entries) => entries.iter().map(|e| (e.key.clone(), free(&e.value))).collect::<Map<_, _>>().into(),
+        Data::Seq(items) => items.iter().map(free).collect(),
+        Data::Scalar { text, plain } => match resolve_scalar(text, *plain) {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(b) => json!(b),
+            Scalar::Int(n) => json!(n),
+            Scalar::Float(x) => json!(x),
+            Scalar::Text => json!(text),
+        },
+    }
 }
