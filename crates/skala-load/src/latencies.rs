@@ -36,6 +36,10 @@ impl Latencies {
     }
 
     pub(crate) fn record_n(&mut self, d: Duration, times: u64) {
+        // The histogram would take a value recorded no times for its largest.
+        if times == 0 {
+            return;
+        }
         let micros = d.min(LONGEST).as_micros().max(1) as u64;
         // Cannot fail: the histogram resizes itself, and a day in microseconds is far below its limit.
         let _ = self.0.record_n(micros, times);
@@ -105,6 +109,7 @@ mod tests {
     #[test]
     fn summarizes_and_survives_extremes() {
         let mut latencies = Latencies::default();
+        latencies.record_n(Duration::from_secs(30), 0);
         assert_eq!(latencies.summary(), None);
         (1..=1000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
         let s = latencies.summary().expect("data");

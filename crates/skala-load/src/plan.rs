@@ -83,7 +83,7 @@ pub struct LoadPlan {
     /// Conditions that fail the run.
     pub thresholds: Vec<Threshold>,
     /// How late requests may leave the generator (99th percentile) before the run is invalid; by default the larger of 1 ms and
-    /// 1 % of the median latency.
+    /// 1 % of the median service time.
     pub lag_bound: Option<Duration>,
 }
 

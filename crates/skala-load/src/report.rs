@@ -259,7 +259,7 @@ fn evidence(o: &Outcome<'_>, numbers: &Numbers<'_>, thresholds: &[ThresholdResul
 }
 
 fn lag_bound_of(o: &Outcome<'_>) -> Duration {
-    o.plan.lag_bound.unwrap_or_else(|| lag_bound(o.total.latency.statistic(Statistic::Quantile(0.5))))
+    o.plan.lag_bound.unwrap_or_else(|| lag_bound(o.total.service.statistic(Statistic::Quantile(0.5))))
 }
 
 fn failed(total: &Tally) -> Failed {

@@ -4,7 +4,7 @@
 //! Inputs: thresholds, drops, the generator's own lag and CPU time.
 //! Method: a measurement is invalid when the generator was part of what it measured: the 99th percentile of its lag (from the intended
 //!   start to the moment its thread takes up the request) exceeds the bound, or one of its threads, or all together, were busy above
-//!   [`BUSY_BOUND`]. The bound of the lag is the larger of 1 ms and 1 % of the median latency: below a millisecond the scheduler of a
+//!   [`BUSY_BOUND`]. The bound of the lag is the larger of 1 ms and 1 % of the median service time: below a millisecond the scheduler of a
 //!   busy machine adds noise that no percentile of a service shows, and above it one part in a hundred does not change a conclusion.
 //! Invariants: invalid comes before missed, missed before failed.
 //! Tested: `tests` below.
@@ -18,7 +18,7 @@ use crate::units::human;
 /// The floor of the bound on the generator's lag.
 pub(crate) const LAG_FLOOR: Duration = Duration::from_millis(1);
 
-/// The bound on the generator's lag as a share of the median latency.
+/// The bound on the generator's lag as a share of the median service time.
 pub(crate) const LAG_SHARE: f64 = 0.01;
 
 /// The share of a core, or of all cores, above which the generator is too busy to be believed.
@@ -87,7 +87,7 @@ pub(crate) struct Evidence {
     pub(crate) own_failures: u64,
 }
 
-/// The bound on the generator's lag for a run with this median latency.
+/// The bound on the generator's lag for a run with this median service time.
 pub(crate) fn lag_bound(median: Option<Duration>) -> Duration {
     median.map_or(LAG_FLOOR, |m| m.mul_f64(LAG_SHARE).max(LAG_FLOOR))
 }
