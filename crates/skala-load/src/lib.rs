@@ -5,6 +5,18 @@
 //! generator itself disturbed is called invalid.
 //!
 //! [`run`] takes a [`LoadPlan`] to a [`LoadReport`]; [`render`] prints the report for people, serde for programs.
+//!
+//! ```no_run
+//! use skala_load::{Arrivals, LoadPlan, Stop, render, run};
+//!
+//! let plan = LoadPlan {
+//!     thresholds: vec!["p95>200ms".parse()?],
+//!     ..LoadPlan::new("http://127.0.0.1:8080/", Arrivals::Rate("50@20s,900@20s,50@20s".parse()?))
+//! };
+//! let report = run(&plan, |progress| eprintln!("{progress}"), &Stop::new())?;
+//! print!("{}", render(&report));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod arrivals;
 mod client;

@@ -127,7 +127,12 @@ pub(crate) struct Rows {
 impl Rows {
     /// Opens a trace and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Rows, TraceError> {
-        let input = File::open(path).map_err(|source| TraceError::Read { path: path.to_owned(), source })?;
+        let failed = |source| TraceError::Read { path: path.to_owned(), source };
+        // A trace is read twice, which a pipe cannot be; opening one could wait for ever.
+        if !path.metadata().map_err(failed)?.is_file() {
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+        }
+        let input = File::open(path).map_err(failed)?;
         let mut rows = Rows {
             path: path.to_owned(),
             input: BufReader::with_capacity(MAX_LINE, input),
@@ -352,6 +357,8 @@ mod tests {
     fn a_missing_file_is_named() {
         let error = super::check(Path::new("/nowhere/t.csv")).expect_err("missing");
         expect!["read trace /nowhere/t.csv"].assert_eq(&error.to_string());
+        let error = super::check(&std::env::temp_dir()).expect_err("a folder");
+        expect!["not a regular file"].assert_eq(&std::error::Error::source(&error).expect("a source").to_string());
     }
 
     proptest! {
