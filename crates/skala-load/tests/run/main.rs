@@ -190,8 +190,14 @@ fn failures_are_told_apart_and_none_hangs() {
     assert_eq!(refused.service_ms, None);
 
     let server = serve(|stream, request| match request.nth % 4 {
-        0 => say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc") && false,
-        1 => say(stream, b"220 smtp ready\r\n") && false,
+        0 => {
+            say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
+            false
+        }
+        1 => {
+            say(stream, b"220 smtp ready\r\n");
+            false
+        }
         2 => false,
         _ => {
             sleep(ms(1500));
