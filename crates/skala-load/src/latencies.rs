@@ -66,6 +66,17 @@ impl Latencies {
         Some(Duration::from_secs_f64(micros / 1e6))
     }
 
+    /// How many were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// How many exceeded `bound`, to three digits.
+    pub(crate) fn count_above(&self, bound: Duration) -> u64 {
+        let micros = bound.min(LONGEST).as_micros() as u64;
+        self.0.count_between(micros + 1, u64::MAX)
+    }
+
     /// A quantile between 0 and 1, milliseconds.
     pub(crate) fn quantile_ms(&self, q: f64) -> Option<f64> {
         self.statistic(Statistic::Quantile(q)).map(millis)
@@ -112,6 +123,8 @@ mod tests {
         latencies.record_n(Duration::from_secs(30), 0);
         assert_eq!(latencies.summary(), None);
         (1..=1000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        assert!(latencies.count_above(Duration::from_millis(900)).abs_diff(100) <= 1);
+        assert_eq!((latencies.count_above(Duration::ZERO), latencies.count_above(Duration::MAX)), (1000, 0));
         let s = latencies.summary().expect("data");
         assert!((s.p95 - 950.0).abs() < 1.0 && (s.mean - 500.5).abs() < 1.0 && (s.min - 1.0).abs() < 0.01, "{s:?}");
         latencies.record(Duration::MAX);

@@ -212,6 +212,25 @@ fn failures_are_told_apart_and_none_hangs() {
 }
 
 #[test]
+fn an_impossible_rate_ends_with_a_verdict() {
+    let server = serve(|stream, _| say(stream, OK));
+    let plan = LoadPlan { max_in_flight: 100, timeout: ms(200), ..plan(&server.url(), "10000000", ms(60_000)) };
+    let (stop, started) = (Stop::new(), Instant::now());
+    let report = run(
+        &plan,
+        |p| {
+            if p.elapsed >= ms(1000) {
+                stop.stop()
+            }
+        },
+        &stop,
+    )
+    .expect("runs");
+    assert!(started.elapsed() < ms(8000), "took {:?}", started.elapsed());
+    assert!(report.dropped > 0 && report.verdict.kind != VerdictKind::Ok, "{}", render(&report));
+}
+
+#[test]
 fn bodies_and_headers_arrive() {
     let mut file = tempfile::NamedTempFile::new().expect("temporary file");
     let body = vec![b'x'; 300_000];
