@@ -196,7 +196,7 @@ mod tests {
         check(
             |e| (e.late, e.dropped) = (4, 1),
             expect![
-                "Invalid 5: the generator was late: 1 % of requests left it 2.00 ms or more after their time (bound 1.00 ms); use a less busy machine or a lower rate"
+                "Invalid 5: the generator was late: 4 of 100 requests left it more than 1.00 ms after their time; use a less busy machine or a lower rate"
             ],
         );
         check(
