@@ -39,7 +39,7 @@ pub struct LoadReport {
     pub method: String,
     /// The arrivals in words.
     pub arrivals: String,
-    /// `poisson`, `constant`, or `trace` for the recorded spacing.
+    /// `poisson` or `constant`; a trace of single arrivals has its own.
     pub spacing: &'static str,
     /// The seed of every random choice.
     pub seed: u64,

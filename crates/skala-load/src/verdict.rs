@@ -5,8 +5,8 @@
 //! Method: a measurement is invalid when the generator was part of what it measured. Its lag runs from the intended start to the moment
 //!   its thread takes up the request; more than 1 % of requests (and more than [`LATE_FEW`]) beyond the bound make the run invalid.
 //!   The bound is the larger of 1 ms and 1 % of the median service time: below a millisecond the scheduler of a busy machine adds noise
-//!   that no percentile of a service shows, and one part in a hundred does not change a conclusion. So does a thread, or all
-//!   together, busy above [`BUSY_BOUND`].
+//!   that no percentile of a service shows, and one part in a hundred does not change a conclusion. A thread, or all together,
+//!   busy above [`BUSY_BOUND`], and a machine without descriptors or ports, make it invalid too.
 //! Invariants: invalid comes before missed, missed before failed.
 //! Tested: `tests` below.
 
