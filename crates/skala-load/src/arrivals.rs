@@ -14,9 +14,10 @@ use std::time::Duration;
 use rand_distr::{Distribution, StandardUniform};
 use skala_types::{Stream, Streams};
 
+use crate::pieces::Pieces;
 use crate::rate::{Piece, Rate};
 use crate::schedule::{Schedule, Spacing, Times};
-use crate::trace::{self, Pieces, Rows, TraceError, TraceKind};
+use crate::trace::{self, Rows, TraceError, TraceKind};
 
 /// How long a constant rate runs when no duration is given.
 pub const DEFAULT_DURATION: Duration = Duration::from_secs(30);

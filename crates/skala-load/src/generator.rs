@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: u64,
     pub(crate) stop: Stop,
+    /// Set when the report is drawn up: a dispatcher that cannot keep up with an impossible rate ends as well.
+    pub(crate) over: AtomicBool,
     /// Arrivals due so far, dropped ones included.
     pub(crate) arrivals: AtomicU64,
     /// Those beyond the warm-up.
@@ -89,7 +91,7 @@ pub(crate) fn dispatch(shared: &Shared, times: Times, senders: &[mpsc::Unbounded
     for at in times {
         let at = at?;
         let arrival = Arrival { intended: shared.start + at, measured: at >= shared.warm_up };
-        if !wait_until(arrival.intended, &shared.stop) {
+        if !wait_until(arrival.intended, shared) {
             break;
         }
         shared.arrivals.fetch_add(1, Ordering::Relaxed);
@@ -107,10 +109,10 @@ pub(crate) fn dispatch(shared: &Shared, times: Times, senders: &[mpsc::Unbounded
     Ok(())
 }
 
-/// Sleeps until `due`; false when the run is stopped before.
-fn wait_until(due: Instant, stop: &Stop) -> bool {
+/// Sleeps until `due`; false when the run is stopped or over before.
+fn wait_until(due: Instant, shared: &Shared) -> bool {
     loop {
-        if stop.is_stopped() {
+        if shared.stop.is_stopped() || shared.over.load(Ordering::Relaxed) {
             return false;
         }
         let left = due.saturating_duration_since(Instant::now());

@@ -36,6 +36,10 @@ impl Latencies {
     }
 
     pub(crate) fn record_n(&mut self, d: Duration, times: u64) {
+        // The histogram would take a value recorded no times for its largest.
+        if times == 0 {
+            return;
+        }
         let micros = d.min(LONGEST).as_micros().max(1) as u64;
         // Cannot fail: the histogram resizes itself, and a day in microseconds is far below its limit.
         let _ = self.0.record_n(micros, times);
@@ -60,6 +64,17 @@ impl Latencies {
             Statistic::Quantile(q) => self.0.value_at_quantile(q) as f64,
         };
         Some(Duration::from_secs_f64(micros / 1e6))
+    }
+
+    /// How many were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// How many exceeded `bound`, to three digits.
+    pub(crate) fn count_above(&self, bound: Duration) -> u64 {
+        let micros = bound.min(LONGEST).as_micros() as u64;
+        self.0.count_between(micros + 1, u64::MAX)
     }
 
     /// A quantile between 0 and 1, milliseconds.
@@ -105,8 +120,11 @@ mod tests {
     #[test]
     fn summarizes_and_survives_extremes() {
         let mut latencies = Latencies::default();
+        latencies.record_n(Duration::from_secs(30), 0);
         assert_eq!(latencies.summary(), None);
         (1..=1000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        assert!(latencies.count_above(Duration::from_millis(900)).abs_diff(100) <= 1);
+        assert_eq!((latencies.count_above(Duration::ZERO), latencies.count_above(Duration::MAX)), (1000, 0));
         let s = latencies.summary().expect("data");
         assert!((s.p95 - 950.0).abs() < 1.0 && (s.mean - 500.5).abs() < 1.0 && (s.min - 1.0).abs() < 0.01, "{s:?}");
         latencies.record(Duration::MAX);

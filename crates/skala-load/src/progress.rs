@@ -7,19 +7,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::units::human;
 
 /// How a run goes, once a second.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// Since the start.
-    #[serde(skip)]
     pub elapsed: Duration,
     /// How long arrivals come.
-    #[serde(skip)]
     pub total: Duration,
     /// Arrivals since the start, dropped ones included.
     pub arrivals: u64,

@@ -39,7 +39,7 @@ pub struct LoadReport {
     pub method: String,
     /// The arrivals in words.
     pub arrivals: String,
-    /// `poisson`, `constant`, or `trace` for the recorded spacing.
+    /// `poisson` or `constant`; a trace of single arrivals has its own.
     pub spacing: &'static str,
     /// The seed of every random choice.
     pub seed: u64,
@@ -117,7 +117,7 @@ pub struct Generator {
     pub lag_p99_ms: f64,
     /// Its largest value.
     pub lag_max_ms: f64,
-    /// The bound of the 99th percentile, beyond which the run is invalid.
+    /// The bound that more than 1 % of requests (and more than three) must exceed for the run to be invalid.
     pub lag_bound_ms: f64,
     /// Cores that it used on average.
     pub cpu_cores: f64,
@@ -248,7 +248,8 @@ fn evidence(o: &Outcome<'_>, numbers: &Numbers<'_>, thresholds: &[ThresholdResul
         max_in_flight: o.plan.max_in_flight,
         drops_have_threshold: o.plan.thresholds.iter().any(|t| t.metric() == Metric::Dropped),
         missed: missed.collect(),
-        lag_p99: o.total.lag.statistic(Statistic::Quantile(0.99)).unwrap_or_default(),
+        sent: o.total.lag.count(),
+        late: o.total.lag.count_above(lag_bound_of(o)),
         lag_bound: lag_bound_of(o),
         elapsed: o.elapsed,
         busiest: o.total.busiest,
@@ -259,7 +260,7 @@ fn evidence(o: &Outcome<'_>, numbers: &Numbers<'_>, thresholds: &[ThresholdResul
 }
 
 fn lag_bound_of(o: &Outcome<'_>) -> Duration {
-    o.plan.lag_bound.unwrap_or_else(|| lag_bound(o.total.latency.statistic(Statistic::Quantile(0.5))))
+    o.plan.lag_bound.unwrap_or_else(|| lag_bound(o.total.service.statistic(Statistic::Quantile(0.5))))
 }
 
 fn failed(total: &Tally) -> Failed {

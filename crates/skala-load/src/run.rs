@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +59,9 @@ pub fn run(plan: &LoadPlan, progress: impl Fn(&Progress), stop: &Stop) -> Result
         drop(senders);
         let _ = ended.send(Ended::Dispatcher(result.map(|()| thread_cpu())));
     })?;
-    watch(plan, &prepared, &shared, &ends, progress)
+    let report = watch(plan, &prepared, &shared, &ends, progress);
+    shared.over.store(true, Ordering::Relaxed);
+    report
 }
 
 fn shared(plan: &LoadPlan, prepared: &Prepared, stop: &Stop) -> Shared {
@@ -70,6 +72,7 @@ fn shared(plan: &LoadPlan, prepared: &Prepared, stop: &Stop) -> Shared {
         timeout: plan.timeout,
         max_in_flight: plan.max_in_flight as u64,
         stop: stop.clone(),
+        over: AtomicBool::default(),
         arrivals: AtomicU64::default(),
         measured: AtomicU64::default(),
         dropped: AtomicU64::default(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::rate::{MAX_RATE, Piece};
+use crate::pieces::Pieces;
 
 /// The longest line that is read, bytes; a longer one means that the file is no CSV.
 const MAX_LINE: usize = 64 * 1024;
@@ -108,7 +108,7 @@ pub fn check(path: &Path) -> Result<TraceSummary, TraceError> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) at: f64,
-    value: f64,
+    pub(crate) value: f64,
 }
 
 /// Streams the rows of a file.
@@ -127,7 +127,12 @@ pub(crate) struct Rows {
 impl Rows {
     /// Opens a trace and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Rows, TraceError> {
-        let input = File::open(path).map_err(|source| TraceError::Read { path: path.to_owned(), source })?;
+        let failed = |source| TraceError::Read { path: path.to_owned(), source };
+        // A trace is read twice, which a pipe cannot be; opening one could wait for ever.
+        if !path.metadata().map_err(failed)?.is_file() {
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+        }
+        let input = File::open(path).map_err(failed)?;
         let mut rows = Rows {
             path: path.to_owned(),
             input: BufReader::with_capacity(MAX_LINE, input),
@@ -175,7 +180,8 @@ impl Rows {
         }
     }
 
-    fn bad(&self, reason: String) -> TraceError {
+    /// Names the current line as bad.
+    pub(crate) fn bad(&self, reason: String) -> TraceError {
         TraceError::Row { path: self.path.clone(), line: self.line, reason }
     }
 
@@ -231,53 +237,6 @@ fn kind_of(second_column: &str) -> TraceKind {
         n if RATE_NAMES.contains(&n) => TraceKind::Rates,
         n if COUNT_NAMES.contains(&n) => TraceKind::Counts,
         _ => TraceKind::Arrivals,
-    }
-}
-
-/// Turns rows of counts or rates into pieces of constant rate.
-pub(crate) struct Pieces<R> {
-    rows: R,
-    kind: TraceKind,
-    path: PathBuf,
-    before: Option<Row>,
-    length: f64,
-}
-
-impl Pieces<Rows> {
-    /// Pieces of the rows of a trace of counts or rates.
-    pub(crate) fn new(rows: Rows) -> Pieces<Rows> {
-        Pieces { kind: rows.kind, path: rows.path.clone(), rows, before: None, length: 1.0 }
-    }
-
-    fn piece(&self, row: Row) -> Result<Piece, TraceError> {
-        let rate = if self.kind == TraceKind::Counts { row.value / self.length } else { row.value };
-        if rate > MAX_RATE {
-            let reason = format!("{rate} requests per second is more than {MAX_RATE}");
-            return Err(TraceError::Row { path: self.path.clone(), line: self.rows.line, reason });
-        }
-        Ok(Piece { from: rate, to: rate, length: Some(Duration::from_secs_f64(self.length)) })
-    }
-}
-
-impl Iterator for Pieces<Rows> {
-    type Item = Result<Piece, TraceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let row = match self.rows.next() {
-                None => return self.before.take().map(|last| self.piece(last)),
-                Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(row)) => row,
-            };
-            let Some(before) = self.before.replace(row) else { continue };
-            let length = row.at - before.at;
-            if length <= 0.0 {
-                let reason = "the same time as the row before; a row of counts needs a time of its own".to_owned();
-                return Some(Err(TraceError::Row { path: self.path.clone(), line: self.rows.line, reason }));
-            }
-            self.length = length;
-            return Some(self.piece(before));
-        }
     }
 }
 
@@ -352,6 +311,8 @@ mod tests {
     fn a_missing_file_is_named() {
         let error = super::check(Path::new("/nowhere/t.csv")).expect_err("missing");
         expect!["read trace /nowhere/t.csv"].assert_eq(&error.to_string());
+        let error = super::check(&std::env::temp_dir()).expect_err("a folder");
+        expect!["not a regular file"].assert_eq(&std::error::Error::source(&error).expect("a source").to_string());
     }
 
     proptest! {

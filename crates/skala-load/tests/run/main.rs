@@ -190,8 +190,14 @@ fn failures_are_told_apart_and_none_hangs() {
     assert_eq!(refused.service_ms, None);
 
     let server = serve(|stream, request| match request.nth % 4 {
-        0 => say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc") && false,
-        1 => say(stream, b"220 smtp ready\r\n") && false,
+        0 => {
+            say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
+            false
+        }
+        1 => {
+            say(stream, b"220 smtp ready\r\n");
+            false
+        }
         2 => false,
         _ => {
             sleep(ms(1500));
@@ -203,6 +209,25 @@ fn failures_are_told_apart_and_none_hangs() {
     let report = go(&LoadPlan { timeout: ms(500), keep_alive: false, ..plan(&server.url(), "80", ms(500)) });
     let f = &report.failed;
     assert_eq!((f.reset, f.protocol, f.timeout, f.total), (20, 10, 10, 40), "{}", render(&report));
+}
+
+#[test]
+fn an_impossible_rate_ends_with_a_verdict() {
+    let server = serve(|stream, _| say(stream, OK));
+    let plan = LoadPlan { max_in_flight: 100, timeout: ms(200), ..plan(&server.url(), "10000000", ms(60_000)) };
+    let (stop, started) = (Stop::new(), Instant::now());
+    let report = run(
+        &plan,
+        |p| {
+            if p.elapsed >= ms(1000) {
+                stop.stop()
+            }
+        },
+        &stop,
+    )
+    .expect("runs");
+    assert!(started.elapsed() < ms(8000), "took {:?}", started.elapsed());
+    assert!(report.dropped > 0 && report.verdict.kind != VerdictKind::Ok, "{}", render(&report));
 }
 
 #[test]

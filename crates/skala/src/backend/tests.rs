@@ -53,16 +53,44 @@ async fn check(address: std::net::SocketAddr, path: &str, expected: Expect) {
 #[tokio::test]
 async fn answers() {
     let a = start(&[]).await;
-    check(a, "/health", expect![[]]).await;
-    check(a, "/status/418", expect![[]]).await;
-    check(a, "/status/99", expect![[]]).await;
-    check(a, "/bytes/5", expect![[]]).await;
-    check(a, "/bytes/99999999999999", expect![[]]).await;
-    check(a, "/cpu?ms=1", expect![[]]).await;
-    check(a, "/cpu?ms=x", expect![[]]).await;
-    check(a, "/sleep?ms=1", expect![[]]).await;
-    check(a, "/stream?chunks=2&ms=1", expect![[]]).await;
-    check(a, "/nowhere", expect![[]]).await;
+    check(
+        a,
+        "/health",
+        expect![
+            "HTTP/1.1 200 OK|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 3|connection: close||ok"
+        ],
+    )
+    .await;
+    check(a, "/status/418", expect!["HTTP/1.1 418 I'm a teapot|x-replica: web-1|connection: close|content-length: 0|"]).await;
+    check(a, "/status/99", expect!["HTTP/1.1 400 Bad Request|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 34|connection: close||a status lies between 200 and 599"]).await;
+    check(
+        a,
+        "/bytes/5",
+        expect![
+            "HTTP/1.1 200 OK|content-type: application/octet-stream|content-length: 5|x-replica: web-1|connection: close||00000"
+        ],
+    )
+    .await;
+    check(a, "/bytes/99999999999999", expect!["HTTP/1.1 400 Bad Request|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 15|connection: close||at most 10 GiB"]).await;
+    check(
+        a,
+        "/cpu?ms=1",
+        expect![
+            "HTTP/1.1 200 OK|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 6|connection: close||burnt"
+        ],
+    )
+    .await;
+    check(a, "/cpu?ms=x", expect!["HTTP/1.1 400 Bad Request|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 69|connection: close||Failed to deserialize query string: ms: invalid digit found in string"]).await;
+    check(
+        a,
+        "/sleep?ms=1",
+        expect![
+            "HTTP/1.1 200 OK|content-type: text/plain; charset=utf-8|x-replica: web-1|content-length: 6|connection: close||slept"
+        ],
+    )
+    .await;
+    check(a, "/stream?chunks=2&ms=1", expect![[r#"HTTP/1.1 200 OK|content-type: text/event-stream|cache-control: no-cache|x-replica: web-1|connection: close|transfer-encoding: chunked||13|data: {"chunk":0}|||13|data: {"chunk":1}|||0|"#]]).await;
+    check(a, "/nowhere", expect!["HTTP/1.1 404 Not Found|x-replica: web-1|connection: close|content-length: 0|"]).await;
     assert_eq!(talk(a, b"GET /bytes/200000 HTTP/1.0\r\n\r\n").await.iter().filter(|b| **b == b'0').count() / 200_000, 1);
 }
 
@@ -72,7 +100,7 @@ async fn echoes_what_came() {
     let request = b"PUT /echo?x=1 HTTP/1.1\r\nhost: t\r\nx-a: 1\r\nx-a: 2\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc";
     let answer = String::from_utf8(talk(address, request).await).expect("text");
     let body = answer.split("\r\n\r\n").nth(1).expect("a body");
-    expect![[]].assert_eq(body);
+    expect![[r#"{"method":"PUT","path":"/echo?x=1","headers":{"host":"t","x-a":"1, 2","content-length":"3","connection":"close"},"bodyBytes":3,"bodyFnv1a64":"e71fa2190541574b"}"#]].assert_eq(body);
     let cut = b"POST /echo HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n";
     assert!(String::from_utf8_lossy(&talk(address, cut).await).starts_with("HTTP/1.1 400"));
 }
