@@ -86,7 +86,9 @@ services:
       minReplicas: {MIN}
       maxReplicas: 10
       metrics: [{{requestsPerSecond: {PER_REPLICA}}}]
-      behavior: {{scaleDown: {{stabilizationWindowSeconds: {stabilization}}}}}
+      behavior:
+        scaleUp: {{policies: [{{type: Pods, value: 4, periodSeconds: 2}}]}}
+        scaleDown: {{stabilizationWindowSeconds: {stabilization}}}
 objectives:
   api: {{latency: {{p95: {P95_MS}ms}}}}
 "#
