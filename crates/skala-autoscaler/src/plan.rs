@@ -4,7 +4,7 @@
 //! Inputs: policy, state, observation, `now`; nothing else.
 //! Method: `metric` proposes, `rules` decide, `victims` choose; this file keeps the books.
 //! Invariants: total, pure, deterministic; no text is made here; the next state is bounded.
-//! Tested: `tests/core`.
+//! Tested: `tests/decisions`.
 
 use serde::{Deserialize, Serialize};
 use skala_types::{ReplicaId, Replicas, Time};

@@ -6,7 +6,7 @@
 //!   (Anscombe 1948) the spread is the same for small and large counts: x is above `mean` by z deviations when
 //!   x > mean + z sqrt(mean + 3/8) + z^2/4. A measurement with variance `spread` x mean is a count in units of `spread`.
 //! Invariants: the allowance is finite and >= 0 for finite input, and grows with the limit.
-//! Tested: `tests` below; seeded Poisson loads in `tests/core`.
+//! Tested: `tests` below; seeded Poisson loads in `tests/decisions`.
 
 use std::time::Duration;
 

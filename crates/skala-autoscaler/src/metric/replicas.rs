@@ -7,7 +7,7 @@
 //!   give the ratio; before growing, missing and unready ones are taken to use nothing; before shrinking, missing ones are
 //!   taken to use all of their request; when the refill turns the direction round, the size stays.
 //! Invariants: a proposal never goes against its ratio; a sample that is absurd or stale is a missing one.
-//! Tested: `tests/core` rows `resources`.
+//! Tested: `tests/decisions` rows `resources`.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@
 //!   ceil(total / target). Growing needs an excess that chance does not explain, over one of three windows: the slow one, the
 //!   fast one when it stands out, or the average of the last minutes when the load is too small for ten seconds.
 //! Invariants: proposals rise with the load; at size 0 the noise is judged against one replica.
-//! Tested: `tests/core` rows `station`, seeded loads `steady`.
+//! Tested: `tests/decisions` rows `station`, seeded loads `steady`.
 
 use std::time::Duration;
 
@@ -128,17 +128,17 @@ impl View {
         let enough = limit * (1.0 + scene.tolerance(Direction::Up));
         let exceeds =
             |load: &Load| load.value > enough && load.value > limit + noise::allowance(limit, load.spread, GROWTH_DEVIATIONS);
-        if let Some(fast) = self.fast.filter(|f| f.value > self.explained && exceeds(f)) {
+        let fast = self.fast.filter(|f| f.value > self.explained && exceeds(f)).map(|fast| {
             let window = Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained };
-            return Some((fast, window));
-        }
-        if exceeds(&self.slow) {
-            return Some((self.slow, Window::Slow { length: self.slow.length }));
-        }
-        let spread = (self.spread_over)(self.sojourn, average.filled);
-        let sustained = Load { value: average.value, spread, length: average.filled };
+            (fast, window)
+        });
+        let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));
+        let length = average.filled;
+        let sustained = Load { value: average.value, spread: (self.spread_over)(self.sojourn, length), length };
         // The slow window must agree, or the average would grow for a load that has already gone.
-        (self.slow.value > enough && exceeds(&sustained)).then_some((sustained, Window::Sustained { length: average.filled }))
+        let sustained = (self.slow.value > enough && exceeds(&sustained)).then_some((sustained, Window::Sustained { length }));
+        // The largest, not the first: a load that lets one more window speak must not ask for less.
+        [slow, fast, sustained].into_iter().flatten().reduce(|a, b| if b.0.value > a.0.value { b } else { a })
     }
 
     /// The proposal when nothing grows: the same size, or fewer.

@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing; asks the same rules again with one of them, or one metric, left out.
 //! Method: every rule that spoke, and every metric when there are several; only answers that differ are kept.
-//! Tested: `tests/core` rows.
+//! Tested: `tests/decisions` rows.
 
 use std::fmt;
 

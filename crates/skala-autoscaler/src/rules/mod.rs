@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: the largest proposal; a failed metric never shrinks; stabilise, then the rate policies, then the
 //!   bounds. Between and behind them skala's own: zero, crash loop, restart, pause, hold.
 //! Invariants: total; the same case gives the same answer; leaving a rule out is only for asking "what if".
-//! Tested: `tests/core` rows; `stabilize` and `rate` have their own.
+//! Tested: `tests/decisions` rows; `stabilize` and `rate` have their own.
 
 mod combine;
 mod rate;
@@ -145,7 +145,9 @@ fn corrections(case: &Case<'_>, chain: &mut Chain<'_>) {
 /// A person's size wins over the metrics and the bounds; only the ceiling stands.
 fn directive_hold(case: &Case<'_>, chain: &mut Chain<'_>) {
     if let Some(Directive::Hold { replicas, until }) = case.directive {
-        chain.clamp(Rule::Hold, replicas.min(REPLICAS_CEILING).0, Detail::Until { time: until });
+        let size = replicas.min(REPLICAS_CEILING).0;
+        let outside_bounds = size < case.policy.min() || size > case.policy.max();
+        chain.clamp(Rule::Hold, size, Detail::Hold { until, outside_bounds });
     }
 }
 

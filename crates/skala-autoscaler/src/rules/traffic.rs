@@ -5,7 +5,7 @@
 //! Method: from zero any arrival or waiting request gives one at once. To zero only from one replica, without any request in
 //!   the windows, and then through stabilization and policies as any other step. CPU and memory of an idle replica do not
 //!   keep it; a failed metric, or a station that does not report, does.
-//! Tested: `tests/core` rows `zero`.
+//! Tested: `tests/decisions` rows `zero`.
 
 use skala_types::{StationSample, Time};
 
