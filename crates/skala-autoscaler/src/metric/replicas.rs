@@ -171,7 +171,7 @@ impl Goal {
         let length = scene.policy.spec().metric_window;
         let mean = |s: &Sorted| s.sum / f64::from(s.ready) / self.scale;
         let slow_ratio = slow.ratio(self);
-        let fast = fast.filter(|f| f.ratio(self) > (slow_ratio * GAUGE_EXCESS).max(1.0));
+        let fast = fast.filter(|f| f.ratio(self) > slow_ratio * GAUGE_EXCESS);
         let (sorted, window) = match fast {
             Some(fast) => {
                 let explained = mean(&slow) * GAUGE_EXCESS;

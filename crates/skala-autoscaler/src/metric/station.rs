@@ -114,8 +114,9 @@ impl View {
                 (load.value, window, proposes(ceil_replicas(load.value / self.target).max(current), why))
             }
             None => {
-                let (replicas, why) = self.without_growth(scene, limit);
-                (self.slow.value, Window::Slow { length: self.slow.length }, proposes(replicas, why))
+                let (load, window) = self.standing_out().unwrap_or((self.slow, Window::Slow { length: self.slow.length }));
+                let (replicas, why) = self.without_growth(scene, limit, load.value);
+                (load.value, window, proposes(replicas, why))
             }
         };
         let ratio = (current > 0).then_some(value / limit).filter(|r| r.is_finite());
@@ -128,10 +129,7 @@ impl View {
         let enough = limit * (1.0 + scene.tolerance(Direction::Up));
         let exceeds =
             |load: &Load| load.value > enough && load.value > limit + noise::allowance(limit, load.spread, GROWTH_DEVIATIONS);
-        let fast = self.fast.filter(|f| f.value > self.explained && exceeds(f)).map(|fast| {
-            let window = Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained };
-            (fast, window)
-        });
+        let fast = self.standing_out().filter(|(fast, _)| exceeds(fast));
         let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));
         let length = average.filled;
         let sustained = Load { value: average.value, spread: (self.spread_over)(self.sojourn, length), length };
@@ -141,14 +139,20 @@ impl View {
         [slow, fast, sustained].into_iter().flatten().reduce(|a, b| if b.0.value > a.0.value { b } else { a })
     }
 
+    /// The fast window, when it shows more than the slow one explains. It never speaks for less.
+    fn standing_out(&self) -> Option<(Load, Window)> {
+        let fast = self.fast.filter(|f| f.value > self.explained)?;
+        Some((fast, Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained }))
+    }
+
     /// The proposal when nothing grows: the same size, or fewer.
-    fn without_growth(&self, scene: &Scene<'_>, limit: f64) -> (u32, Why) {
+    fn without_growth(&self, scene: &Scene<'_>, limit: f64, value: f64) -> (u32, Why) {
         let current = scene.current();
-        let wanted = ceil_replicas(self.slow.value / self.target);
+        let wanted = ceil_replicas(value / self.target);
         if current == 0 {
             return (wanted.min(1), Why::FromZero);
         }
-        let ratio = self.slow.value / limit;
+        let ratio = value / limit;
         if within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up)) {
             (current, Why::WithinTolerance)
         } else if ratio > 1.0 {

@@ -38,6 +38,8 @@ pub(crate) struct Case<'a> {
 pub(crate) enum Without {
     Nothing,
     Rule(Rule),
+    /// The recommendation log.
+    Log,
     /// A metric, by index, and with it the log that it has shaped.
     Metric(usize),
 }
@@ -72,7 +74,7 @@ impl Chain<'_> {
         match self.without {
             Without::Nothing => false,
             Without::Rule(left_out) => rule == left_out,
-            Without::Metric(_) => matches!(rule, Rule::ScaleUpStabilization | Rule::ScaleDownStabilization),
+            Without::Log | Without::Metric(_) => matches!(rule, Rule::ScaleUpStabilization | Rule::ScaleDownStabilization),
         }
     }
 }
