@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use expect_test::Expect;
 use skala_autoscaler::*;
 use skala_types::{Bytes, Cores, Distribution, ReplicaId, Replicas, Rps, Sampled, StationSample, Time, Utilisation};
 
@@ -166,6 +167,11 @@ pub(crate) fn applied(observation: &Observation, plan: &Plan, now: Time) -> Obse
         }
     }
     Observation { current: plan.desired, replicas, ..observation.clone() }
+}
+
+/// Compares a plan, shown in full, with what is expected.
+pub(crate) fn check(plan: &Plan, expected: Expect) {
+    expected.assert_eq(&show(plan));
 }
 
 /// Headline, metrics, clamps, counterfactuals and actions.
