@@ -133,8 +133,9 @@ impl View {
         let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));
         let length = average.filled;
         let sustained = Load { value: average.value, spread: (self.spread_over)(self.sojourn, length), length };
-        // The slow window must agree, or the average would grow for a load that has already gone.
-        let sustained = (self.slow.value > enough && exceeds(&sustained)).then_some((sustained, Window::Sustained { length }));
+        // The slow window must agree, or the average would grow for a load that has already gone; the smaller of both counts.
+        let agreed = Load { value: average.value.min(self.slow.value), ..sustained };
+        let sustained = (self.slow.value > enough && exceeds(&sustained)).then_some((agreed, Window::Sustained { length }));
         // The largest, not the first: a load that lets one more window speak must not ask for less.
         [slow, fast, sustained].into_iter().flatten().reduce(|a, b| if b.0.value > a.0.value { b } else { a })
     }

@@ -145,9 +145,12 @@ fn a_constant_load_settles_and_stays() {
             load.into_iter().for_each(|second| {
                 run.step(second);
             });
-            let late = &run.sizes[1200..];
-            assert!(late.iter().all(|n| *n == late[0]), "{rate}/s from {size}: {:?}", late);
-            assert!(f64::from(late[0]) * 100.0 * 1.1 >= rate * 0.99, "{rate}/s settled at {}", late[0]);
+            // Chance may keep a size up for a while; once gone down it never comes back.
+            let late = &run.sizes[600..];
+            assert!(late.is_sorted_by(|a, b| a >= b), "{rate}/s from {size}: {late:?}");
+            let (first, last) = (late[0], late[late.len() - 1]);
+            assert!(first - last <= 1, "{rate}/s from {size} was still at {first} after ten minutes, then {last}");
+            assert!(f64::from(last) * 100.0 * 1.1 >= rate * 0.99, "{rate}/s settled at {last}");
         }
     }
 }
