@@ -10,9 +10,13 @@
 
 use std::time::Duration;
 
-/// Deviations above the limit that a load must show before replicas are bought for it. At a steady 95 % of the limit this is
-/// about five deviations from the mean: less than one false alarm in a month of one-second looks.
+/// Deviations above the limit that a load must show before replicas are bought for it. A Poisson load at a steady 95 % of the
+/// limit shows them in less than three of a million one-second looks, whatever its rate.
 pub(crate) const GROWTH_DEVIATIONS: f64 = 4.0;
+
+/// Deviations above the limit that are enough once the fast window is above the slow one by [`GROWTH_DEVIATIONS`]: then the load
+/// has certainly changed, and what is left to ask is only whether it went above the limit.
+pub(crate) const JUMP_DEVIATIONS: f64 = 1.0;
 
 /// Deviations by which the fast window must exceed the slow one to be believed instead of it.
 pub(crate) const WINDOW_DEVIATIONS: f64 = 2.5;

@@ -4,7 +4,7 @@
 //! Inputs: the station's fast (1 s) and slow (10 s) windows; the current size, replicas that are starting included.
 //! Method: `autoscaling/v2` External AverageValue: ratio = total / (target x current); within tolerance the size stays, else
 //!   ceil(total / target). Growing needs an excess that chance does not explain, over one of three windows: the slow one, the
-//!   fast one when it stands out, or the average of the last minutes when the load is too small for ten seconds.
+//!   fast one when it stands out (a jump needs less of an excess), or the average of the last minutes when the load is too small for ten seconds.
 //! Invariants: proposals rise with the load; at size 0 the noise is judged against one replica.
 //! Tested: `tests/decisions` rows `station`, seeded loads `steady`.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use skala_types::StationSample;
 
-use super::noise::{self, GAUGE_EXCESS, GROWTH_DEVIATIONS, WINDOW_DEVIATIONS};
+use super::noise::{self, GAUGE_EXCESS, GROWTH_DEVIATIONS, JUMP_DEVIATIONS, WINDOW_DEVIATIONS};
 use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
@@ -127,9 +127,13 @@ impl View {
     /// The load to grow for, when one of the windows shows an excess that chance does not explain.
     fn growth(&self, scene: &Scene<'_>, limit: f64, average: &Average) -> Option<(Load, Window)> {
         let enough = limit * (1.0 + scene.tolerance(Direction::Up));
-        let exceeds =
-            |load: &Load| load.value > enough && load.value > limit + noise::allowance(limit, load.spread, GROWTH_DEVIATIONS);
-        let fast = self.standing_out().filter(|(fast, _)| exceeds(fast));
+        let above = |load: &Load, mark: f64, deviations| load.value > mark + noise::allowance(mark, load.spread, deviations);
+        let exceeds = |load: &Load| load.value > enough && above(load, limit, GROWTH_DEVIATIONS);
+        let jumps = |fast: &Load| {
+            let changed = above(fast, self.slow.value, GROWTH_DEVIATIONS);
+            changed && fast.value > enough && above(fast, limit, JUMP_DEVIATIONS)
+        };
+        let fast = self.standing_out().filter(|(fast, _)| exceeds(fast) || jumps(fast));
         let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));
         let length = average.filled;
         let sustained = Load { value: average.value, spread: (self.spread_over)(self.sojourn, length), length };

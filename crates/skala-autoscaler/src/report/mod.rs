@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing. Typed, so that the journal can store it and a test can compare it; text is made on demand.
 //! Invariants: every number in it is finite, so that it survives JSON.
-//! Tested: `tests/decisions` rows; `text` for the wording.
+//! Tested: `tests/decisions` rows.
 
 mod counterfactual;
 mod outcome;

@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: the largest proposal; a failed metric never shrinks; stabilise, then the rate policies, then the
 //!   bounds. Between and behind them skala's own: zero, crash loop, restart, pause, hold.
 //! Invariants: total; the same case gives the same answer; leaving a rule out is only for asking "what if".
-//! Tested: `tests/decisions` rows; `stabilize` and `rate` have their own.
+//! Tested: `tests/decisions` rows; `rate` has its own.
 
 mod combine;
 mod rate;

@@ -127,6 +127,15 @@ fn the_first_second_above_target_starts_replicas() {
         }
         assert!(run.step(((1.5 * capacity) as u64, 1.0)) > size, "target {target}, {size} replicas");
     }
+    // From a fifth of the capacity the jump itself is proof, at small rates too.
+    for (target, size) in [(20.0, 1), (50.0, 1), (10.0, 4)] {
+        let capacity = target * f64::from(size);
+        let mut run = Run::new(spec(size, 100, &[rps(target)]), size);
+        for _ in 0..60 {
+            assert_eq!(run.step(((0.2 * capacity) as u64, 1.0)), size);
+        }
+        assert!(run.step(((1.5 * capacity) as u64, 1.0)) > size, "target {target}, {size} replicas");
+    }
     // The same with Poisson arrivals, three hundred to four hundred and fifty.
     for seed in 0..50 {
         let load = poisson(seed, 61, 0.1, |s| if s < 60 { 285.0 } else { 450.0 });
