@@ -14,9 +14,12 @@ use std::time::Duration;
 /// limit shows them in less than three of a million one-second looks, whatever its rate.
 pub(crate) const GROWTH_DEVIATIONS: f64 = 4.0;
 
-/// Deviations above the limit that are enough once the fast window is above the slow one by [`GROWTH_DEVIATIONS`]: then the load
-/// has certainly changed, and what is left to ask is only whether it went above the limit.
-pub(crate) const JUMP_DEVIATIONS: f64 = 1.0;
+/// Deviations of the fast window above the slow one that make a jump: the load has certainly changed. One more than for growth,
+/// because the slow window is itself random.
+pub(crate) const JUMP_DEVIATIONS: f64 = 5.0;
+
+/// Deviations above the limit that are enough after a jump: what is left to ask is only whether the load went above the limit.
+pub(crate) const AFTER_JUMP_DEVIATIONS: f64 = 1.0;
 
 /// Deviations by which the fast window must exceed the slow one to be believed instead of it.
 pub(crate) const WINDOW_DEVIATIONS: f64 = 2.5;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use skala_types::StationSample;
 
-use super::noise::{self, GAUGE_EXCESS, GROWTH_DEVIATIONS, JUMP_DEVIATIONS, WINDOW_DEVIATIONS};
+use super::noise::{self, AFTER_JUMP_DEVIATIONS, GAUGE_EXCESS, GROWTH_DEVIATIONS, JUMP_DEVIATIONS, WINDOW_DEVIATIONS};
 use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
@@ -130,8 +130,8 @@ impl View {
         let above = |load: &Load, mark: f64, deviations| load.value > mark + noise::allowance(mark, load.spread, deviations);
         let exceeds = |load: &Load| load.value > enough && above(load, limit, GROWTH_DEVIATIONS);
         let jumps = |fast: &Load| {
-            let changed = above(fast, self.slow.value, GROWTH_DEVIATIONS);
-            changed && fast.value > enough && above(fast, limit, JUMP_DEVIATIONS)
+            let changed = above(fast, self.slow.value, JUMP_DEVIATIONS);
+            changed && fast.value > enough && above(fast, limit, AFTER_JUMP_DEVIATIONS)
         };
         let fast = self.standing_out().filter(|(fast, _)| exceeds(fast) || jumps(fast));
         let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));

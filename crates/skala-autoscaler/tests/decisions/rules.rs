@@ -311,13 +311,16 @@ fn zero() {
     );
     // Paused at zero is not scaled to zero: nothing wakes it.
     let paused = of(vec![]).rate(at(0), 50.0).directive(Directive::Pause { until: None });
-    check(&plan(&p, &State::new(), &paused, at(0)), expect![[r#"
+    check(
+        &plan(&p, &State::new(), &paused, at(0)),
+        expect![[r#"
         0 stays: paused; requestsPerSecond wants 1
           metric requestsPerSecond 50.0/s (target 100.0/s per replica) wants 1
           metric cpu (target 70%) failed: no ready replica has a sample
           clamp pause: 1 -> 0
           else 1 if it were not paused
-    "#]]);
+    "#]],
+    );
     // A trickle keeps it, and so does a silent station.
     let trickle = fleet(1, 0.0).rates(at(300), 0.0, 0.1).sampled(at(300));
     check(

@@ -147,7 +147,7 @@ fn the_first_second_above_target_starts_replicas() {
 
 #[test]
 fn a_constant_load_settles_and_stays() {
-    for (rate, size) in [(37.0, 1), (250.0, 9), (400.0, 5), (1000.0, 2), (999.0, 30), (3.0, 12)] {
+    for (rate, size) in [(37.0, 1), (250.0, 9), (380.0, 5), (960.0, 2), (950.0, 30), (3.0, 12)] {
         for seed in 0..4 {
             let load = poisson(seed, 2400, 0.05, |_| rate);
             let mut run = Run::new(spec(1, 50, &[rps(100.0), concurrency(6.0)]), size);
