@@ -4,7 +4,7 @@
 //! Inputs: policy, state, observation, `now`; nothing else.
 //! Method: `metric` proposes, `rules` decide, `victims` choose; this file keeps the books.
 //! Invariants: total, pure, deterministic; no text is made here; the next state is bounded.
-//! Tested: `tests/core`.
+//! Tested: `tests/decisions`.
 
 use serde::{Deserialize, Serialize};
 use skala_types::{ReplicaId, Replicas, Time};
@@ -48,6 +48,16 @@ pub enum Action {
 /// Plans the next step of one service.
 ///
 /// Total and pure: the same arguments give the same plan, and no input makes it panic.
+///
+/// ```
+/// use skala_autoscaler::{Action, Observation, Policy, State, plan};
+/// use skala_types::{ReplicaId, Replicas, Time};
+///
+/// let policy = Policy::fixed(Replicas(1));
+/// let first = plan(&policy, &State::new(), &Observation::default(), Time::from_secs(1_800_000_000));
+/// assert_eq!(first.actions, [Action::Start { replica: ReplicaId(1) }]);
+/// assert_eq!(first.report.headline(), "0 -> 1: minReplicas: 0 -> 1");
+/// ```
 pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time) -> Plan {
     let current = observation.current.0.min(REPLICAS_CEILING.0);
     let counts = Counts::of(observation);

@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: base = current - added + removed, the size at the start of the period. Growing by percent rounds
 //!   up, shrinking rounds towards zero; the order of float operations is upstream's: v/100, then 1 +- it, then the product.
 //! Invariants: a limit never reverses a change; leaving zero is always possible.
-//! Tested: `tests` below; `tests/core` rows `policies`.
+//! Tested: `tests` below; `tests/decisions` rows `policies`.
 
 use super::{Case, Chain};
 use crate::report::{Detail, Rule};
