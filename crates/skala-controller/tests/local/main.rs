@@ -1,5 +1,7 @@
 //! The local platform with real processes: sh and python3, in temporary folders, on 127.0.0.1.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
 mod guardian;
 mod logs;
 mod probe;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skala_controller::platform::{EventKind, Phase, ReadyWhen};
+use skala_controller::platform::{EventKind, Phase, Platform, ReadyWhen};
 use skala_controller::probe::Check;
 
 use crate::{Host, command, is_phase, sh};

@@ -109,3 +109,19 @@ async fn what_a_crashed_main_process_leaves_is_ended_before_the_restart() {
     host.stopped(PATIENCE).await;
     assert!(host.left().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abandoned_processes_that_end_are_collected() {
+    for cgroups in [UseCgroups::Auto, UseCgroups::Never] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spec = sh("(sleep 2.5 & echo $! > orphan); echo ready; exec sleep 1000");
+        spec.cwd = Some(folder.path().into());
+        let mut host = Host::with(spec, cgroups);
+        host.platform.start(&app(), ONE).unwrap();
+        host.ready().await;
+        let orphan = std::fs::read_to_string(folder.path().join("orphan")).unwrap();
+        let entry = std::path::PathBuf::from(format!("/proc/{}", orphan.trim()));
+        assert!(entry.exists());
+        until(|| (!entry.exists()).then_some(())).await;
+    }
+}

@@ -59,7 +59,7 @@ impl Charge {
             quiet = if alive.is_empty() { quiet + 1 } else { 0 };
             std::thread::sleep(PAUSE);
         }
-        while !self.cgroups.iter().fold(true, |gone, dir| remove_tree(dir) && gone) && Instant::now() < deadline {
+        while self.cgroups.iter().filter(|dir| !remove_tree(dir)).count() > 0 && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
         quiet >= 2
@@ -119,10 +119,10 @@ impl Instance {
         })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        if let Some(previous) = previous(&text) {
-            if !previous.end() {
-                tracing::warn!(instance = previous.instance, "processes of an earlier run could not be killed");
-            }
+        if let Some(previous) = previous(&text)
+            && !previous.end()
+        {
+            tracing::warn!(instance = previous.instance, "processes of an earlier run could not be killed");
         }
         let id = new_id().map_err(failed)?;
         let mut instance = Instance { id, file, path };

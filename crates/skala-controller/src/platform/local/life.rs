@@ -223,7 +223,7 @@ impl Replica {
     /// Kills everything of a tree. True when there was something to kill.
     async fn kill_tree(&mut self, running: &mut Running) -> bool {
         let deadline = Instant::now() + KILL_LIMIT;
-        let mut killed = false;
+        let mut killed = running.child.id().is_some();
         loop {
             if running.child.id().is_some() {
                 instance::kill_process_group(running.pid, running.leader.start);

@@ -114,7 +114,7 @@ impl Output {
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(line[..line.floor_char_boundary(KEPT_LINE)].to_owned());
+        last.push_back(start_of(line, KEPT_LINE).to_owned());
     }
 
     async fn hand_on(&self, batch: String) {
@@ -122,4 +122,10 @@ impl Output {
             self.writer.write(&self.tag, self.rotation, batch).await;
         }
     }
+}
+
+/// As much of a text as fits into `bytes`.
+fn start_of(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }

@@ -67,10 +67,10 @@ pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output,
             Some(Change::Unready(_)) => ready = false,
             _ => {}
         }
-        if let Some(change) = change {
-            if tell.send(change).await.is_err() {
-                return;
-            }
+        if let Some(change) = change
+            && tell.send(change).await.is_err()
+        {
+            return;
         }
         let next = if not_listening && !ready { period.min(LISTEN_POLL) } else { period };
         sleep_until(begun + next).await;

@@ -145,10 +145,10 @@ impl Inner {
 
     /// Changes the numbers of a process of a replica, if it is still the same process.
     pub(super) fn update_life(&self, key: &Key, pid: u32, change: impl FnOnce(&mut ReplicaStatus, &mut Meter)) {
-        if let Some(entry) = locked(&self.replicas).get_mut(key).filter(|entry| entry.status.pid == Some(pid)) {
-            if let Some((_, meter)) = &mut entry.life {
-                change(&mut entry.status, meter);
-            }
+        if let Some(entry) = locked(&self.replicas).get_mut(key)
+            && let Some((_, meter)) = entry.life.as_mut().filter(|_| entry.status.pid == Some(pid))
+        {
+            change(&mut entry.status, meter);
         }
     }
 
@@ -190,15 +190,20 @@ impl Inner {
         self.charge.send_modify(|charge| drop(charge.leaders.remove(&pid)));
     }
 
-    /// Whether a process is the main process of a replica.
-    pub(super) fn is_leader(&self, pid: u32) -> bool {
-        self.charge.borrow().leaders.contains_key(&pid)
-    }
-
-    /// Whether a process, dead or alive, came from a replica.
-    pub(super) fn is_of_replica(&self, pid: u32) -> bool {
-        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        groups.contains(self.instance_id()) || locked(&self.census).knows(pid)
+    /// Dead processes that replicas left to skala, and that nobody else waits for.
+    ///
+    /// Process 1 of a container gets everybody's, and collects them all.
+    pub(super) fn orphans(&self) -> BTreeSet<u32> {
+        let leaders = self.charge.borrow().leaders.clone();
+        let mut census = locked(&self.census);
+        census.take(&leaders);
+        let first = std::process::id() == 1;
+        let in_group = |pid: u32| {
+            let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+            groups.contains(self.instance_id())
+        };
+        let dead = census.dead_children().filter(|pid| !leaders.contains_key(pid));
+        dead.filter(|pid| first || census.knows(*pid) || in_group(*pid)).collect()
     }
 
     /// Finds the processes of every replica; reads /proc, so not for the runtime's threads.
