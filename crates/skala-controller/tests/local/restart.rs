@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use skala_controller::platform::{EventKind, Phase, Platform, PlatformError};
+use skala_controller::platform::{EventKind, Phase, Platform, PlatformError, ReadyWhen};
 use skala_types::ReplicaId;
 
 use crate::{Host, ONE, app, command, is_phase, sh};
@@ -90,4 +90,22 @@ async fn a_second_platform_in_the_same_folder_is_refused() {
     let second = skala_controller::platform::LocalPlatform::new(config, Default::default());
     assert!(matches!(second, Err(PlatformError::InUse { .. })));
     assert!(is_phase(Phase::Ready)(&host.status()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_lost_to_another_process_is_replaced_at_once() {
+    let script = "[ -e again ] || { touch again; while [ ! -e taken ]; do sleep 0.02; done; }; exec python3 -m http.server $PORT --bind 127.0.0.1";
+    let folder = tempfile::tempdir().unwrap();
+    let mut spec = sh(script);
+    spec.cwd = Some(folder.path().into());
+    spec.readiness.when = ReadyWhen::Logs("never printed".into());
+    spec.restart.initial = Duration::from_secs(600);
+    spec.restart.max = Duration::from_secs(600);
+    let mut host = Host::started(spec);
+    let addr = host.event(|kind| if let EventKind::Spawned { addr, .. } = kind { Some(*addr) } else { None }).await;
+    let _thief = std::net::TcpListener::bind(addr).unwrap();
+    std::fs::write(folder.path().join("taken"), "").unwrap();
+    assert_eq!(host.exited().await, "exited with status 1");
+    let again = host.event(|kind| if let EventKind::Spawned { addr, .. } = kind { Some(*addr) } else { None }).await;
+    assert_ne!(addr, again);
 }

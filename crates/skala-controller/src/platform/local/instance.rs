@@ -4,7 +4,7 @@
 //! Inputs: `<state folder>/instance`: the last run's id, then its control groups, one per line.
 //! Method: the file is locked (flock(2)) while skala lives; the kernel frees the lock however skala ends.
 //! Invariants: nothing is killed while another skala holds the folder; only folders named after the instance are removed.
-//! Tested: `tests` below; `tests/local_guardian.rs` leaves processes behind.
+//! Tested: `tests` below; `tests/local/guardian.rs` leaves processes behind.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};

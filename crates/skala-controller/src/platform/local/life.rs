@@ -5,7 +5,7 @@
 //! Method: SIGTERM to the process group, and to what left the group; at the deadline SIGKILL to everything that the control group,
 //! the process group, descent or the marker shows.
 //! Invariants: when a life is over its port, control group and processes are given back, whatever happened.
-//! Tested: `tests/local.rs`, `tests/local_stop.rs`.
+//! Tested: `tests/local/`, `tests/local/stop.rs`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;

@@ -6,7 +6,7 @@
 //! makes the readers of output wait, then the replicas that write too much.
 //! Invariants: memory is at most [`WAITING`] batches; a file exceeds its limit by at most one batch; a full disk loses lines, says so
 //! once, and stops nothing.
-//! Tested: `tests` below; `tests/local_logs.rs`.
+//! Tested: `tests` below; `tests/local/logs.rs`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

@@ -5,7 +5,7 @@
 //! Method: a follower holds each file open and knows it by its inode, so that it finishes a file that was put aside, and the ones
 //! between, before it goes on with the new one.
 //! Invariants: reads at most [`PER_POLL`] per file at once; a line is given once, whole.
-//! Tested: `tests/local_logs.rs`.
+//! Tested: `tests/local/logs.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -5,7 +5,7 @@
 //! Method: one task per stream reads in chunks of 16 KiB. Beyond [`RATE`] it pauses; the replica then waits in its write, so a flood
 //! slows the one that floods.
 //! Invariants: memory is one chunk, one line per stream and the last [`KEPT`] lines; a line is stamped when it is read.
-//! Tested: `tests/local_logs.rs`.
+//! Tested: `tests/local/logs.rs`.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

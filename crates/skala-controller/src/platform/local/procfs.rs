@@ -6,7 +6,7 @@
 //! the time of ended children (`cutime`), so that short-lived children count.
 //! Invariants: skala itself belongs to nobody; a process once attributed keeps its owner until it ends; a recycled process id is
 //! told by its start time.
-//! Tested: `tests` below; `tests/local.rs` finds daemons that left group and session.
+//! Tested: `tests` below; `tests/local/` finds daemons that left group and session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

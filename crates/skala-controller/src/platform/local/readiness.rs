@@ -5,7 +5,7 @@
 //! Method: a check each `period`, thresholds counted in a row. While nothing listens on the port yet it is looked at every
 //! [`LISTEN_POLL`], which the application cannot notice, so that a fast start is seen at once.
 //! Invariants: changes alternate: ready, unready, ready; a check that reached the application is never followed by another before `period`.
-//! Tested: `tests/local.rs`.
+//! Tested: `tests/local/`.
 
 use std::net::SocketAddr;
 use std::time::Duration;

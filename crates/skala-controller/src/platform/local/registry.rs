@@ -3,7 +3,7 @@
 //! Decides: which events are dropped (those that find the channel full), and that a service is told only once of unenforced limits.
 //! Inputs: reports of the supervisors and the sampler.
 //! Invariants: a lock is held for a few assignments, never across a wait; a stopping replica stays `Stopping`.
-//! Tested: `tests/local.rs`.
+//! Tested: `tests/local/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -4,7 +4,7 @@
 //! Inputs: control groups; one census of /proc for all replicas that need it.
 //! Method: differences of CPU time over the last second and the last ten.
 //! Invariants: CPU is never negative; one task and at most one pass over /proc per second, off the runtime's threads.
-//! Tested: `tests` below; `tests/local_usage.rs` measures a busy loop.
+//! Tested: `tests` below; `tests/local/usage.rs` measures a busy loop.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
