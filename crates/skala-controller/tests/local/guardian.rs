@@ -1,11 +1,15 @@
 //! What happens to replicas when skala itself is killed: the example `local_host` is the skala to kill.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::{Host, marked_with, sh, until};
+use skala_controller::platform::{LocalConfig, LocalPlatform, Platform};
+
+use crate::{Host, ONE, app, marked_with, sh, until};
 
 /// A replica with a child, a daemon in a session of its own, and a child without environment, which shares the process group.
 const TREE: &str = "sleep 1001 & setsid sh -c 'sleep 1002 & setsid sleep 1003' & env -i sleep 1004 & echo $! > orphan; sleep 0.2; echo ready; wait";
@@ -113,18 +117,26 @@ async fn without_a_guardian_the_next_run_ends_the_rest() {
     next.everything_ends().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_orderly_shutdown_lets_the_guardian_go() {
+/// A platform in this process, with the given guardian.
+async fn guarded_by(command: &[&str]) -> Host {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = skala_controller::platform::LocalConfig::new(folder.path(), std::sync::Arc::new(crate::now));
-    config.guardian = Some(vec![host_program().display().to_string(), "__guardian".into()]);
-    let specs = std::collections::BTreeMap::from([(crate::app(), sh("echo ready; exec sleep 1000"))]);
-    let (platform, events) = skala_controller::platform::LocalPlatform::new(config, specs).unwrap();
+    let mut config = LocalConfig::new(folder.path(), Arc::new(crate::now));
+    config.guardian = Some(command.iter().map(|word| word.to_string()).collect());
+    let (platform, events) = LocalPlatform::new(config, BTreeMap::from([(app(), sh("echo ready; exec sleep 1000"))])).unwrap();
+    platform.start(&app(), ONE).unwrap();
     let mut host = Host { platform, events, folder };
-    skala_controller::platform::Platform::start(&host.platform, &crate::app(), crate::ONE).unwrap();
     host.ready().await;
-    let begun = std::time::Instant::now();
-    assert!(host.platform.shutdown(Duration::from_secs(5)).await);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    assert!(host.left().is_empty());
+    host
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orderly_shutdown_needs_no_guardian_and_lets_it_go() {
+    let program = host_program().display().to_string();
+    for command in [&[program.as_str(), "__guardian"][..], &["/nowhere/guardian"]] {
+        let host = guarded_by(command).await;
+        let begun = Instant::now();
+        assert!(host.platform.shutdown(Duration::from_secs(5)).await);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(host.left().is_empty());
+    }
 }

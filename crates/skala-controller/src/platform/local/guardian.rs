@@ -106,7 +106,7 @@ pub(super) async fn keep(command: Vec<String>, mut charge: watch::Receiver<Charg
             Err(_) => {}
         }
         tokio::time::sleep(RESTART).await;
-        if charge.has_changed().is_err() {
+        if charge.has_changed().is_err() || charge.borrow().done {
             return;
         }
     }

@@ -16,7 +16,7 @@ use skala_types::ServiceName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cgroup::Group;
+use super::cgroup::{Group, Layout};
 use super::procfs::{Leader, Process, Tag};
 use super::replica::Key;
 use super::usage::Meter;
@@ -212,7 +212,7 @@ impl Inner {
         locked(&self.census).take(&leaders)
     }
 
-    /// Makes the control group of a replica, where that is possible; tells once per service what cannot be enforced.
+    /// Makes the control group of a replica, where that is possible; tells what cannot be enforced.
     pub(super) fn group_for(&self, service: &ServiceName, tag: &Tag, spec: &ProcessSpec) -> Option<Group> {
         let (group, mut problems) = match &self.layout {
             Err(why) => (None, vec![why.clone()]),
@@ -221,23 +221,26 @@ impl Inner {
                 Err(error) => (None, vec![format!("making the control group failed: {error}")]),
             },
         };
-        let wants_cpu = spec.limits.cpu.is_some() || spec.requests.cpu.is_some();
-        let wants_memory = spec.limits.memory.is_some();
-        if let Ok(layout) = &self.layout {
-            let (cpu, memory) = layout.limits();
-            if wants_cpu && !cpu {
-                problems.push("the cpu controller is not available to skala's control group".into());
-            }
-            if wants_memory && !memory {
-                problems.push("the memory controller is not available to skala's control group".into());
-            }
+        let (cpu, memory) = self.layout.as_ref().map_or((true, true), Layout::limits);
+        if (spec.limits.cpu.is_some() || spec.requests.cpu.is_some()) && !cpu {
+            problems.push("the cpu controller is not available to skala's control group".into());
         }
-        let matters = (wants_cpu || wants_memory) && !problems.is_empty();
+        if spec.limits.memory.is_some() && !memory {
+            problems.push("the memory controller is not available to skala's control group".into());
+        }
+        if !problems.is_empty() {
+            self.note_unenforced(service, spec, &problems.join("; "));
+        }
+        group
+    }
+
+    /// Tells that requests and limits are not enforced, if a service has any, once per service.
+    pub(super) fn note_unenforced(&self, service: &ServiceName, spec: &ProcessSpec, why: &str) {
+        let matters = spec.limits.cpu.is_some() || spec.requests.cpu.is_some() || spec.limits.memory.is_some();
         if matters && locked(&self.noted).insert(service.clone()) {
             let text = format!(
-                "CPU and memory requests and limits are not fully enforced: {}. To enforce them, run skala as root or in a group of its own: \
-                 systemd-run --user --scope -p Delegate=yes skala up",
-                problems.join("; ")
+                "CPU and memory requests and limits are not fully enforced: {why}. To enforce them, run skala as root or in a group \
+                 of its own: systemd-run --user --scope -p Delegate=yes skala up"
             );
             self.send(PlatformEvent {
                 at: (self.clock)(),
@@ -246,7 +249,6 @@ impl Inner {
                 kind: EventKind::Note { text },
             });
         }
-        group
     }
 }
 
