@@ -64,15 +64,17 @@ async fn cpu_is_limited_where_it_may() {
     let mut spec = sh("echo ready; while :; do :; done");
     spec.limits.cpu = Some(Cores(0.2));
     let mut host = Host::started(spec);
-    host.ready().await;
+    let noted = host
+        .event(|kind| match kind {
+            EventKind::Note { .. } => Some(true),
+            EventKind::Ready { .. } => Some(false),
+            _ => None,
+        })
+        .await;
     let mut status = host.status_when(|status| status.usage.is_some()).await;
     let first = status.usage.unwrap().at;
     status = host.status_when(|status| status.usage.is_some_and(|usage| usage.at - first > Duration::from_secs(2))).await;
     host.stopped(PATIENCE).await;
-    let mut noted = false;
-    while let Ok(event) = host.events.try_recv() {
-        noted |= matches!(event.kind, EventKind::Note { .. });
-    }
     let used = status.usage.unwrap().value.cpu.0;
     assert!(noted || used < 0.3, "{used} cores");
 }
