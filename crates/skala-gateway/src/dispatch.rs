@@ -2,7 +2,7 @@
 //!
 //! Decides: whether a failed request is tried again, and what the client is told when it is not.
 //! Inputs: the station's leases, the thread's pool, faults of exchanges.
-//! Method: a request is repeated when no byte of it was sent, whatever its method; when bytes were sent but none of an answer came, only if the method is
+//! Method: a request is repeated when no byte of it was sent, whatever its method; when bytes were sent but none of an answer reached the client, only if the method is
 //! idempotent and all that was sent is still there. At most `MAX_RETRIES` times, on a replica not tried yet where there is one.
 //! Invariants: a request that may have been processed and is not idempotent is never sent twice; every lease is finished.
 //! Tested: `tests/retry.rs`, `tests/faults.rs`.
@@ -124,12 +124,12 @@ impl Conn {
                 }
                 Ok(Answered { outcome: Outcome::Status(begun.status), next: after(&begun, complete), flush: true })
             }
-            Err(Fault::Cut) if !begun.delivered => {
-                // Nothing has left yet: the client can still be told.
-                self.client.output.clear();
-                Err(exchange_failure(Fault::BadAnswer))
-            }
             Err(Fault::ClientGone) => Ok(Answered { outcome: Outcome::ClientGone, next: Next::Close, flush: false }),
+            Err(fault) if !begun.delivered => {
+                // Nothing has left yet: another replica may answer, or the client is told.
+                self.client.output.clear();
+                Err(exchange_failure(if fault == Fault::Cut { Fault::NoAnswer { sent: true } } else { fault }))
+            }
             Err(_) => {
                 shared.counters.answers_cut.add(1);
                 let next = if begun.until_close { Next::Reset } else { Next::Close };
@@ -226,7 +226,7 @@ impl Conn {
                     (Outcome::Broken, 504, "the replica did not answer in time".to_owned())
                 }
                 Fault::NoAnswer { .. } => {
-                    (Outcome::Broken, 502, "the replica closed the connection without an answer".to_owned())
+                    (Outcome::Broken, 502, "the replica closed the connection without a complete answer".to_owned())
                 }
                 Fault::BadAnswer | Fault::Cut => {
                     self.shared.counters.upstream_bad_answers.add(1);

@@ -33,9 +33,9 @@ const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 /// Why an exchange ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The replica closed or failed without a byte of an answer; whether a byte of the request was sent.
+    /// The replica closed or failed before any of its answer reached the client; whether a byte of the request was sent.
     NoAnswer { sent: bool },
-    /// The replica failed within the answer's head, or its head is not HTTP that can be forwarded.
+    /// The answer is not HTTP that can be forwarded.
     BadAnswer,
     /// No answer in time.
     AnswerTimeout,
@@ -43,7 +43,7 @@ pub(crate) enum Fault {
     Request(Reject),
     /// The client left.
     ClientGone,
-    /// The answer stopped midway: the client's connection has to be cut. The status it had begun with.
+    /// The answer's body stopped midway.
     Cut,
 }
 
@@ -57,6 +57,8 @@ pub(crate) struct Begun {
     pub(crate) close: bool,
     /// The end of the connection is the end of the body, so a cut one must not end in an orderly way.
     pub(crate) until_close: bool,
+    /// The head waits for the first byte of the body.
+    holds_head: bool,
     /// Some of the answer was written to the client.
     pub(crate) delivered: bool,
 }
@@ -135,10 +137,7 @@ impl<'a> Exchange<'a> {
             }
             match self.replica.poll_read(cx, MAX_RESPONSE_HEAD) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
-                Poll::Ready(_) if self.replica.input.is_empty() => {
-                    return Poll::Ready(Err(Fault::NoAnswer { sent: self.job.out.sent() > 0 }));
-                }
-                Poll::Ready(_) => return Poll::Ready(Err(Fault::BadAnswer)),
+                Poll::Ready(_) => return Poll::Ready(Err(Fault::NoAnswer { sent: self.job.out.sent() > 0 })),
                 Poll::Pending => break,
             }
         }
@@ -244,6 +243,7 @@ impl<'a> Exchange<'a> {
             reusable: response.reusable,
             close,
             until_close: framing == Framing::UntilClose,
+            holds_head: matches!(response.framing, Framing::Length(1..)),
             delivered: self.client.output.sent() > 0,
         };
         rewrite::response_head(
@@ -267,12 +267,15 @@ impl<'a> Exchange<'a> {
             // What needs no reframing and has no head to travel with is written straight from the replica's input.
             if !self.client.output.bytes.is_empty() || begun.body.verbatim(self.replica.input.len()) == 0 {
                 let used = begun.body.transfer(self.replica.input.filled(), self.client.output.writer(), OUTPUT_LIMIT);
-                self.replica.input.consume(used.map_err(|_| Fault::Cut)?);
+                self.replica.input.consume(used.map_err(|_| Fault::BadAnswer)?);
             }
             if begun.body.is_done() {
                 return Poll::Ready(Ok(()));
             }
-            match self.poll_deliver(cx, begun, lease) {
+            // A head that announces a short wait for its body travels with the body's first bytes: one write less, and an
+            // answer that breaks off in between can still be had from another replica.
+            let held = begun.holds_head && begun.body.passed() == 0;
+            match if held { Poll::Ready(Ok(())) } else { self.poll_deliver(cx, begun, lease) } {
                 Poll::Ready(Ok(())) if begun.body.is_done() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(())) if !self.replica.input.is_empty() => continue,
                 Poll::Ready(Ok(())) => {}
@@ -288,7 +291,11 @@ impl<'a> Exchange<'a> {
         }
         self.poll_upload(cx).map_err(|fault| if fault == Fault::ClientGone { fault } else { Fault::Cut })?;
         if self.timer.poll(cx).is_ready() {
-            return Poll::Ready(Err(if self.client.output.is_sent() { Fault::Cut } else { Fault::ClientGone }));
+            return Poll::Ready(Err(match (begun.delivered, self.client.output.is_sent()) {
+                (false, _) => Fault::AnswerTimeout,
+                (true, true) => Fault::Cut,
+                (true, false) => Fault::ClientGone,
+            }));
         }
         Poll::Pending
     }

@@ -5,7 +5,7 @@
 //! Method: RFC 9112 section 7.1 without its leniencies: sizes are plain hex, every line ends with CRLF, extensions and trailers are
 //! read, bounded and dropped.
 //! Invariants: never consumes more than it is given; after an error or the end it consumes nothing.
-//! Tested: `tests` below; split at every byte in the crate's property tests.
+//! Tested: `tests` below; split anywhere in `properties`.
 
 use super::fields::is_token;
 

@@ -5,7 +5,7 @@
 //! costs one look per byte and not one parse per byte.
 //! Method: every LF must follow a CR (RFC 9112 section 2.2 lets a recipient accept a bare LF; two parsers that differ in that
 //! are how requests get smuggled, so it is refused).
-//! Tested: `tests` below; split at every byte in the crate's property tests.
+//! Tested: `tests` below; split anywhere in `properties`.
 
 use memchr::memchr;
 

@@ -123,7 +123,11 @@ fn pipelined_requests_are_answered_in_order() {
     }
     for slowly in [false, true] {
         let mut client = rig.client();
-        if slowly { client.send_slowly(all.as_bytes()) } else { client.send(&all) };
+        if slowly {
+            client.send_slowly(all.as_bytes())
+        } else {
+            client.send(&all)
+        };
         for i in 0..50 {
             let expected = format!("/{i}:{}", if i % 3 == 0 { "" } else { "xy" });
             assert_eq!(client.read_response(false).unwrap().text(), expected);
@@ -145,7 +149,8 @@ fn answers_without_a_body_have_none() {
     });
     let rig = rig(&[&backend]);
     let mut client = rig.client();
-    let rows = [("HEAD /head", 200, Some("5")), ("GET /204", 204, None), ("GET /304", 304, Some("5")), ("GET /zero", 200, Some("0"))];
+    let rows =
+        [("HEAD /head", 200, Some("5")), ("GET /204", 204, None), ("GET /304", 304, Some("5")), ("GET /zero", 200, Some("0"))];
     for (start, status, length) in rows {
         let response = client.request(&format!("{start} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
         assert_eq!((response.status, response.header("content-length")), (status, length), "{start}");
@@ -260,7 +265,8 @@ fn interim_answers_pass_where_they_are_understood() {
     });
     let rig = rig(&[&backend]);
     let mut client = rig.client();
-    let head = client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").read_head().unwrap();
+    let head =
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").read_head().unwrap();
     assert!(head.starts_with("HTTP/1.1 100 Continue\r\n"), "{head}");
     assert_eq!(client.send("abc").read_response(false).unwrap().text(), "ok");
     let head = client.send(GET).read_head().unwrap();

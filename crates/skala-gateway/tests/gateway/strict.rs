@@ -6,7 +6,10 @@ use crate::support::rig;
 
 /// Everything here is refused with the status given, the connection is closed, and nothing reaches the backend.
 const REFUSED: &[(&str, u16)] = &[
-    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+        400,
+    ),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nabcd", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd", 400),
@@ -48,7 +51,14 @@ const REFUSED: &[(&str, u16)] = &[
 ];
 
 /// Here the head is good and has been sent on before the body turns out bad: the backend may see the head, but never a complete request.
-const BAD_BODIES: &[&str] = &["5\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "ffffffffffffffffff\r\n", "0\r\nX : y\r\n\r\n"];
+const BAD_BODIES: &[&str] = &[
+    "5\nhello\r\n0\r\n\r\n",
+    "5\r\nhelloX\r\n0\r\n\r\n",
+    "-1\r\n\r\n",
+    "5;a\nb\r\nhello\r\n0\r\n\r\n",
+    "ffffffffffffffffff\r\n",
+    "0\r\nX : y\r\n\r\n",
+];
 
 #[test]
 fn what_could_be_read_in_two_ways_is_refused() {
@@ -59,7 +69,11 @@ fn what_could_be_read_in_two_ways_is_refused() {
         let response = client.send(request).read_response(false).unwrap_or_else(|e| panic!("{request:?}: {e}"));
         assert_eq!(response.status, *status, "{request:?}: {}", response.text());
         assert_eq!(response.header("connection"), Some("close"), "{request:?}");
-        assert!(response.text().starts_with("{\"error\":\"") && response.text().contains("\"requestId\":\""), "{}", response.text());
+        assert!(
+            response.text().starts_with("{\"error\":\"") && response.text().contains("\"requestId\":\""),
+            "{}",
+            response.text()
+        );
         assert_eq!(response.header("content-type"), Some("application/json"));
         assert_eq!(client.read_to_end().unwrap(), b"", "{request:?}: nothing follows a refusal");
     }

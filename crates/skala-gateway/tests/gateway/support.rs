@@ -25,7 +25,11 @@ pub(crate) fn rig(backends: &[&Backend]) -> Rig {
 }
 
 /// Starts a gateway with one thread, so that its pool is one; `adjust` changes the defaults.
-pub(crate) fn rig_with(backends: &[SocketAddr], concurrency: Option<u32>, adjust: impl Fn(&mut GatewayConfig, &mut RouteSpec)) -> Rig {
+pub(crate) fn rig_with(
+    backends: &[SocketAddr],
+    concurrency: Option<u32>,
+    adjust: impl Fn(&mut GatewayConfig, &mut RouteSpec),
+) -> Rig {
     let settings = Settings { concurrency, max_waiting: 10, balance: Balance::RoundRobin };
     let station = Station::new("api".into(), settings, Clock::system(), 1);
     let endpoints = backends.iter().enumerate().map(|(i, &b)| station.add_endpoint(ReplicaId(i as u64), b, 1.0, true)).collect();

@@ -71,7 +71,8 @@ impl Client {
     /// Reads one answer with its body.
     pub fn read_response(&mut self, to_head: bool) -> io::Result<Response> {
         let head = self.read_head()?;
-        let status: u16 = head.split(' ').nth(1).and_then(|s| s.trim().parse().ok()).ok_or_else(|| io::Error::other("no status"))?;
+        let status: u16 =
+            head.split(' ').nth(1).and_then(|s| s.trim().parse().ok()).ok_or_else(|| io::Error::other("no status"))?;
         let bodiless = to_head || status < 200 || status == 204 || status == 304;
         let body = if bodiless { Vec::new() } else { super::read_body(&mut self.stream, &mut self.early, &head, true)? };
         Ok(Response { status, head, body })
