@@ -7,6 +7,8 @@
 //! Invariants: at most one buffer per direction waits; a cut answer never looks complete.
 //! Tested: `tests/forward.rs`, `tests/faults.rs`.
 
+mod upload;
+
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll};
@@ -146,69 +148,6 @@ impl<'a> Exchange<'a> {
             return Poll::Ready(Err(if waits_for_client { Fault::Request(Reject::BodyTimeout) } else { Fault::AnswerTimeout }));
         }
         Poll::Pending
-    }
-
-    /// Moves the request's body on, and notices a client that leaves.
-    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
-        while !self.upload_over {
-            if !self.job.body.is_done() {
-                let used = self.job.take_body(self.client.input.filled()).map_err(Fault::Request)?;
-                self.client.input.consume(used);
-            }
-            if !self.job.out.is_sent() {
-                match self.job.out.poll_write(cx, &mut self.replica.stream) {
-                    Poll::Ready(Ok(_)) => {
-                        self.job.note_sent();
-                        if !self.job.body.is_done() {
-                            self.timer.arm(self.shared.limits.body_idle_timeout);
-                        }
-                        continue;
-                    }
-                    // The replica may have answered before it stopped reading: its answer decides.
-                    Poll::Ready(Err(_)) => {
-                        (self.upload_over, self.upload_failed) = (true, true);
-                        break;
-                    }
-                    Poll::Pending => return Ok(()),
-                }
-            }
-            if self.job.body.is_done() {
-                self.upload_over = true;
-                // The upload took its own time: the answer's begins now.
-                if self.upload_since.is_some() && !self.answering {
-                    self.timer.arm(self.job.route.timeout);
-                }
-                break;
-            }
-            match self.client.poll_read(cx, READ_AHEAD) {
-                Poll::Ready(Ok(n)) if n > 0 => {
-                    self.shared.counters.bytes_in.add(n as u64);
-                    self.timer.arm(self.shared.limits.body_idle_timeout);
-                    self.check_upload_rate()?;
-                }
-                Poll::Ready(_) => return Err(Fault::ClientGone),
-                Poll::Pending => return Ok(()),
-            }
-        }
-        // The next request may come early, up to a bound; the end of the stream means that nobody waits for the answer.
-        loop {
-            match self.client.poll_read(cx, READ_AHEAD) {
-                Poll::Ready(Ok(n)) if n > 0 => self.shared.counters.bytes_in.add(n as u64),
-                Poll::Ready(_) => return Err(Fault::ClientGone),
-                Poll::Pending => return Ok(()),
-            }
-        }
-    }
-
-    /// Refuses an upload that trickles while it holds a replica; a dialogue, where the answer has begun, may take its time.
-    fn check_upload_rate(&mut self) -> Result<(), Fault> {
-        let limits = &self.shared.limits;
-        let waited = self.timer.now().saturating_duration_since(*self.upload_since.get_or_insert_with(|| self.timer.now()));
-        let expected = waited.as_secs_f64() * limits.min_upload_rate as f64;
-        if !self.answering && waited > limits.body_idle_timeout && (self.job.body.passed() as f64) < expected {
-            return Err(Fault::Request(Reject::BodyTimeout));
-        }
-        Ok(())
     }
 
     /// Reads a complete head; `None` for an interim one, which is passed on.

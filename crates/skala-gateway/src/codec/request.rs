@@ -177,9 +177,9 @@ fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'
     }
 }
 
-/// A request id that is kept: visible ASCII without what would break a log line or a JSON text, up to 128 bytes.
+/// A request id that is kept: visible ASCII without what would break a log line or a JSON text, up to 96 bytes.
 fn valid_request_id(value: &[u8]) -> Option<&str> {
-    let ok = (1..=128).contains(&value.len()) && value.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
+    let ok = (1..=96).contains(&value.len()) && value.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
     ok.then(|| std::str::from_utf8(value).ok()).flatten()
 }
 
