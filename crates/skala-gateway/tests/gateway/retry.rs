@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use skala_testkit::http::{Backend, Then};
+use skala_types::ReplicaId;
 
 use crate::support::{GET, eventually, rig, rig_with};
 
@@ -212,4 +213,37 @@ fn a_draining_replica_finishes_and_gets_nothing_more() {
         assert_eq!(rig.request(GET).text(), "second");
     }
     assert_eq!(first.received().len(), before);
+}
+
+#[test]
+fn replicas_that_are_killed_under_load_fail_no_get() {
+    let mut replicas: Vec<Backend> = (0..3).map(|_| Backend::fixed("ok")).collect();
+    let rig = rig_with(&replicas.iter().map(Backend::addr).collect::<Vec<_>>(), Some(20), |config, _| config.threads = 2);
+    let mut endpoints = rig.endpoints.clone();
+    let done = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            let (mut client, done) = (rig.client(), &done);
+            scope.spawn(move || {
+                while done.load(Ordering::SeqCst) < 10 {
+                    let response = client.request(GET).unwrap();
+                    assert_eq!((response.status, response.text().as_str()), (200, "ok"), "{}", response.text());
+                }
+            });
+        }
+        for i in 0..10 {
+            std::thread::sleep(Duration::from_millis(60));
+            // Killed first, noticed later, then replaced: what a supervisor can do at best.
+            replicas[i % 3].kill();
+            std::thread::sleep(Duration::from_millis(40));
+            rig.station.remove(endpoints[i % 3]);
+            replicas[i % 3] = Backend::fixed("ok");
+            endpoints[i % 3] = rig.station.add_endpoint(ReplicaId(10 + i as u64), replicas[i % 3].addr(), 1.0, true);
+            done.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let counters = rig.counters();
+    assert_eq!((counters.answers_5xx, counters.answers_cut), (0, 0));
+    assert!(counters.retries > 0 && counters.answers_2xx > 100, "{counters:?}");
+    rig.settle();
 }
