@@ -5,7 +5,7 @@
 //! Method: one loop polls both directions, so an answer may begin before the request has ended, and a client that leaves is
 //! noticed whatever the replica is doing. The head and what is there of the body leave in one write.
 //! Invariants: at most one buffer per direction waits; a cut answer never looks complete.
-//! Tested: `tests/forward.rs`, `tests/faults.rs`.
+//! Tested: `tests/gateway/forward.rs`, `tests/gateway/faults.rs`.
 
 mod upload;
 

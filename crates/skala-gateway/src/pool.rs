@@ -4,7 +4,7 @@
 //! Method: last in, first out, so that surplus connections age out; one that has bytes to read, or its end, is dropped: nobody
 //! asked for those bytes.
 //! Invariants: bounded per endpoint; nothing is kept to an endpoint that is draining or gone.
-//! Tested: `tests/retry.rs`.
+//! Tested: `tests/gateway/retry.rs`.
 
 use std::collections::HashMap;
 use std::io;

@@ -3,7 +3,7 @@
 //! Decides: method, target, host, body framing and connection options of a request, or why it is refused.
 //! Inputs: the bytes of one head, ended by an empty line, each line by CRLF (see `scan`).
 //! Method: RFC 9112 with every choice that two servers could read differently refused (request smuggling).
-//! Tested: `tests` below; over sockets in `tests/strict.rs`.
+//! Tested: `tests` below; over sockets in `tests/gateway/strict.rs`.
 
 use std::mem::MaybeUninit;
 
