@@ -53,7 +53,7 @@ impl Input {
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start = (self.start + n).min(self.end);
+        self.start = self.start.saturating_add(n).min(self.end);
         if self.is_empty() {
             self.release();
         }

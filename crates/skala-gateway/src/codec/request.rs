@@ -123,7 +123,8 @@ impl<'h, 'b> RequestHead<'h, 'b> {
             (None | Some(0), false) => Framing::Empty,
             (Some(n), false) => Framing::Length(n),
         };
-        self.websocket = websocket && self.http11 && self.connection.upgrade && self.framing == Framing::Empty;
+        self.websocket =
+            websocket && self.method == "GET" && self.http11 && self.connection.upgrade && self.framing == Framing::Empty;
         // A length of zero is still said to the backend where the client said it: some methods are refused without one.
         if length == Some(0) {
             self.framing = Framing::Length(0);
@@ -208,6 +209,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n", "GET a / Empty ws"),
             ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "GET a / Empty"),
             ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "GET a / Empty"),
+            ("PUT / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "PUT a / Empty"),
         ];
         for (head, expected) in rows {
             assert_eq!(check(head).as_deref(), Ok(expected), "{head}");

@@ -178,6 +178,32 @@ fn an_answer_until_close_is_framed_for_new_clients_and_closed_for_old_ones() {
 }
 
 #[test]
+fn an_answer_may_be_cut_into_any_pieces() {
+    let answers: [&[u8]; 3] = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nT: u\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX: y\r\n\r\nhello",
+    ];
+    for answer in answers {
+        for cut in 0..answer.len() {
+            let backend = Backend::start(move |stream, _| {
+                stream.write_all(&answer[..cut])?;
+                std::thread::sleep(Duration::from_millis(1));
+                stream.write_all(&answer[cut..])?;
+                Ok(Then::Close)
+            });
+            let rig = rig(&[&backend]);
+            let mut client = rig.client();
+            let mut response = client.request(GET).unwrap();
+            if response.status == 103 {
+                response = client.read_response(false).unwrap();
+            }
+            assert_eq!((response.status, response.text().as_str()), (200, "hello"), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn an_old_client_gets_no_chunks() {
     let backend = Backend::start(|stream, _| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")?;

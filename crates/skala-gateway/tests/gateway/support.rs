@@ -1,7 +1,7 @@
 //! A gateway in front of given backends.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use skala_balance::{Balance, EndpointId, Settings};
@@ -30,6 +30,7 @@ pub(crate) fn rig_with(
     concurrency: Option<u32>,
     adjust: impl Fn(&mut GatewayConfig, &mut RouteSpec),
 ) -> Rig {
+    a_panic_of_the_gateway_is_fatal();
     let settings = Settings { concurrency, max_waiting: 10, balance: Balance::RoundRobin };
     let station = Station::new("api".into(), settings, Clock::system(), 1);
     let endpoints = backends.iter().enumerate().map(|(i, &b)| station.add_endpoint(ReplicaId(i as u64), b, 1.0, true)).collect();
@@ -39,6 +40,20 @@ pub(crate) fn rig_with(
     adjust(&mut config, &mut route);
     let gateway = Gateway::bind(config, RouteTable::try_new(vec![route]).unwrap()).unwrap();
     Rig { gateway, station, endpoints }
+}
+
+/// A panic in a connection's task would only close that connection, which some tests could take for the right answer.
+fn a_panic_of_the_gateway_is_fatal() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            before(info);
+            if std::thread::current().name().is_some_and(|name| name.starts_with("gateway-")) {
+                std::process::abort();
+            }
+        }));
+    });
 }
 
 impl Rig {
