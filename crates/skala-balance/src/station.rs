@@ -32,8 +32,17 @@ pub struct Settings {
     pub concurrency: Option<u32>,
     /// Most requests in the waiting room.
     pub max_waiting: usize,
+    /// Longest time that a request may spend in the waiting room, whatever its own deadline.
+    pub max_wait: Duration,
     /// How requests are spread.
     pub balance: Balance,
+}
+
+impl Default for Settings {
+    /// Unbounded concurrency, a room of 1000 for at most 30 s, least request.
+    fn default() -> Settings {
+        Settings { concurrency: None, max_waiting: 1000, max_wait: Duration::from_secs(30), balance: Balance::default() }
+    }
 }
 
 /// May an endpoint be given requests?
@@ -382,6 +391,11 @@ impl Station {
     /// Changes bounds and balancing; requests in service and waiting are kept.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// Bounds and balancing.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Requests waiting now.

@@ -28,7 +28,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let usage = "start: usage is proxy LISTEN THREADS UPSTREAM...";
     let mut config = GatewayConfig::new(args.next().ok_or(usage)?.parse()?);
     config.threads = args.next().ok_or(usage)?.parse()?;
-    let settings = Settings { concurrency: Some(4096), max_waiting: 4096, balance: Balance::LeastRequest };
+    let settings = Settings { concurrency: Some(4096), max_waiting: 4096, ..Settings::default() };
     let station = Station::new("upstream".into(), settings, Clock::system(), 1);
     for (i, upstream) in args.enumerate() {
         station.add_endpoint(ReplicaId(i as u64), upstream.parse()?, 1.0, true);

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn route(host: &str, path: &str, name: &str) -> RouteSpec {
-        let settings = Settings { concurrency: None, max_waiting: 1, balance: Balance::LeastRequest };
+        let settings = Settings { max_waiting: 1, ..Settings::default() };
         let mut route = RouteSpec::new(path, Station::new(name.into(), settings, Clock::system(), 1));
         route.host = (!host.is_empty()).then(|| HostPattern::parse(host).unwrap());
         route

@@ -143,9 +143,10 @@ impl Station {
         tried: &[EndpointId],
         deadline: Instant,
     ) -> Result<Lease, Refused> {
-        let receiver = {
+        let (receiver, deadline) = {
             let now = self.clock.now();
             let mut inner = self.lock();
+            let deadline = deadline.min(self.clock.instant(arrived + inner.core.settings().max_wait));
             match inner.core.admit(now, request, arrived, self.clock.time(deadline), tried) {
                 Admission::Dispatched(id) => {
                     if let Some(endpoint) = inner.endpoints.get(&id).cloned() {
@@ -163,7 +164,7 @@ impl Station {
                     if !inner.core.has_ready() {
                         self.pressure.notify_one();
                     }
-                    receiver
+                    (receiver, deadline)
                 }
             }
         };

@@ -9,7 +9,12 @@ use skala_runtime::{Clock, Station};
 use skala_types::ReplicaId;
 
 fn station(concurrency: u32, max_waiting: usize) -> Arc<Station> {
-    let settings = Settings { concurrency: Some(concurrency), max_waiting, balance: Balance::LeastRequest };
+    let settings = Settings {
+        concurrency: Some(concurrency),
+        max_waiting,
+        max_wait: Duration::from_secs(60),
+        balance: Balance::LeastRequest,
+    };
     Station::new("api".into(), settings, Clock::system(), 1)
 }
 

@@ -1,0 +1,201 @@
+//! Requests per second and concurrency: totals at the station, shared by the replicas.
+//!
+//! Decides: the size that a total load asks for.
+//! Inputs: the station's fast (1 s) and slow (10 s) windows; the current size, replicas that are starting included.
+//! Method: `autoscaling/v2` External AverageValue: ratio = total / (target x current); within tolerance the size stays, else
+//!   ceil(total / target). Growing needs an excess that chance does not explain, over one of three windows: the slow one, the
+//!   fast one when it stands out, or the average of the last minutes when the load is too small for ten seconds.
+//! Invariants: proposals rise with the load; at size 0 the noise is judged against one replica.
+//! Tested: `tests/core` rows `station`, seeded loads `steady`.
+
+use std::time::Duration;
+
+use skala_types::StationSample;
+
+use super::noise::{self, GAUGE_EXCESS, GROWTH_DEVIATIONS, WINDOW_DEVIATIONS};
+use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
+use crate::math::{ceil_replicas, sane, within};
+use crate::report::{Input, InputName, Unit};
+use crate::state::Average;
+use crate::{Direction, MetricName, StationWindows};
+
+/// A slow window shorter than this says nothing yet.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+
+/// A value over a window, with its variance per mean.
+#[derive(Clone, Copy)]
+struct Load {
+    value: f64,
+    spread: f64,
+    length: Duration,
+}
+
+/// One metric's view of the station.
+struct View {
+    name: MetricName,
+    unit: Unit,
+    target: f64,
+    slow: Load,
+    fast: Option<Load>,
+    /// The highest fast value that the slow one explains.
+    explained: f64,
+    /// Spread of the average over a given time.
+    spread_over: fn(f64, Duration) -> f64,
+    /// Seconds that a request stays.
+    sojourn: f64,
+    age: Duration,
+}
+
+pub(super) fn requests_per_second(scene: &Scene<'_>, target: f64, notes: &mut Notes) -> MetricReport {
+    let (name, unit) = (MetricName::RequestsPerSecond, Unit::PerSecond);
+    let windows = match usable(scene) {
+        Ok(windows) => windows,
+        Err(failure) => return failed(name, unit, target, failure),
+    };
+    let load = |s: &StationSample| Load { value: s.arrival_rate(), spread: noise::spread_of_rate(s.window), length: s.window };
+    let slow = load(&windows.slow);
+    let fast = fresh_fast(scene, windows).map(load);
+    // Chance around the slow window's rate, as seen through the fast window.
+    let chance = fast.map_or(0.0, |f| WINDOW_DEVIATIONS * (slow.value * f.spread).sqrt());
+    let view = View {
+        name,
+        unit,
+        target,
+        slow,
+        fast,
+        explained: slow.value + chance,
+        spread_over: |_, length| noise::spread_of_rate(length),
+        sojourn: 0.0,
+        age: scene.now.since(windows.slow.at),
+    };
+    view.evaluate(scene, InputName::ArrivalRate, notes)
+}
+
+pub(super) fn concurrency(scene: &Scene<'_>, target: f64, notes: &mut Notes) -> MetricReport {
+    let (name, unit) = (MetricName::Concurrency, Unit::Requests);
+    let windows = match usable(scene) {
+        Ok(windows) => windows,
+        Err(failure) => return failed(name, unit, target, failure),
+    };
+    if !demand_is_sane(&windows.slow) {
+        return failed(name, unit, target, Failure::NotANumber);
+    }
+    // Little's law: how long a request stays. Without arrivals the demand stands still: all of it is one snapshot.
+    let rate = windows.slow.arrival_rate();
+    let sojourn = if rate > 0.0 { windows.slow.demand() / rate } else { f64::MAX };
+    let load =
+        |s: &StationSample| Load { value: s.demand(), spread: noise::spread_of_concurrency(sojourn, s.window), length: s.window };
+    let slow = load(&windows.slow);
+    let view = View {
+        name,
+        unit,
+        target,
+        slow,
+        fast: fresh_fast(scene, windows).filter(|s| demand_is_sane(s)).map(load),
+        explained: slow.value * GAUGE_EXCESS,
+        spread_over: noise::spread_of_concurrency,
+        sojourn,
+        age: scene.now.since(windows.slow.at),
+    };
+    view.evaluate(scene, InputName::Demand, notes)
+}
+
+impl View {
+    fn evaluate(&self, scene: &Scene<'_>, input: InputName, notes: &mut Notes) -> MetricReport {
+        self.note_inputs(input, notes);
+        let average = self.average(scene);
+        notes.averages.push(average);
+
+        let current = scene.current();
+        let limit = self.target * f64::from(current.max(1));
+        let (value, window, result) = match self.growth(scene, limit, &average) {
+            Some((load, window)) => {
+                let why = if current == 0 { Why::FromZero } else { Why::AboveTarget };
+                (load.value, window, proposes(ceil_replicas(load.value / self.target).max(current), why))
+            }
+            None => {
+                let (replicas, why) = self.without_growth(scene, limit);
+                (self.slow.value, Window::Slow { length: self.slow.length }, proposes(replicas, why))
+            }
+        };
+        let ratio = (current > 0).then_some(value / limit).filter(|r| r.is_finite());
+        let reading = Reading { value, ratio, window, age: self.age };
+        MetricReport { name: self.name, unit: self.unit, target: self.target, reading: Some(reading), result }
+    }
+
+    /// The load to grow for, when one of the windows shows an excess that chance does not explain.
+    fn growth(&self, scene: &Scene<'_>, limit: f64, average: &Average) -> Option<(Load, Window)> {
+        let enough = limit * (1.0 + scene.tolerance(Direction::Up));
+        let exceeds =
+            |load: &Load| load.value > enough && load.value > limit + noise::allowance(limit, load.spread, GROWTH_DEVIATIONS);
+        if let Some(fast) = self.fast.filter(|f| f.value > self.explained && exceeds(f)) {
+            let window = Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained };
+            return Some((fast, window));
+        }
+        if exceeds(&self.slow) {
+            return Some((self.slow, Window::Slow { length: self.slow.length }));
+        }
+        let spread = (self.spread_over)(self.sojourn, average.filled);
+        let sustained = Load { value: average.value, spread, length: average.filled };
+        // The slow window must agree, or the average would grow for a load that has already gone.
+        (self.slow.value > enough && exceeds(&sustained)).then_some((sustained, Window::Sustained { length: average.filled }))
+    }
+
+    /// The proposal when nothing grows: the same size, or fewer.
+    fn without_growth(&self, scene: &Scene<'_>, limit: f64) -> (u32, Why) {
+        let current = scene.current();
+        let wanted = ceil_replicas(self.slow.value / self.target);
+        if current == 0 {
+            return (wanted.min(1), Why::FromZero);
+        }
+        let ratio = self.slow.value / limit;
+        if within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up)) {
+            (current, Why::WithinTolerance)
+        } else if ratio > 1.0 {
+            (current, Why::WithinNoise)
+        } else {
+            (wanted.min(current), Why::BelowTarget)
+        }
+    }
+
+    fn average(&self, scene: &Scene<'_>) -> Average {
+        let (now, value, window) = (scene.now, self.slow.value, self.slow.length);
+        let known = scene.state.averages.iter().find(|a| a.metric == self.name && sane(a.value));
+        known.map_or_else(|| Average::starting(self.name, now, value, window), |a| a.fed(now, value, window))
+    }
+
+    fn note_inputs(&self, name: InputName, notes: &mut Notes) {
+        let both = [Some(self.slow), self.fast];
+        notes.inputs.extend(both.into_iter().flatten().map(|load| Input {
+            age: Some(self.age),
+            window: Some(load.length),
+            ..super::input(name, load.value, self.unit)
+        }));
+    }
+}
+
+/// The windows, if they are young enough and long enough to say something.
+pub(super) fn usable<'a>(scene: &Scene<'a>) -> Result<&'a StationWindows, Failure> {
+    let windows = scene.observation.station.as_ref().ok_or(Failure::NoStation)?;
+    let age = scene.now.since(windows.slow.at);
+    if scene.is_stale(age) {
+        return Err(Failure::Stale { age });
+    }
+    if windows.slow.window < SHORTEST_WINDOW {
+        return Err(Failure::JustStarted { window: windows.slow.window });
+    }
+    Ok(windows)
+}
+
+fn fresh_fast<'a>(scene: &Scene<'_>, windows: &'a StationWindows) -> Option<&'a StationSample> {
+    let fast = &windows.fast;
+    (!fast.window.is_zero() && !scene.is_stale(scene.now.since(fast.at))).then_some(fast)
+}
+
+pub(super) fn demand_is_sane(s: &StationSample) -> bool {
+    sane(s.in_flight_mean) && sane(s.waiting_mean) && sane(s.demand())
+}
+
+pub(super) fn failed(name: MetricName, unit: Unit, target: f64, failure: Failure) -> MetricReport {
+    MetricReport { name, unit, target, reading: None, result: MetricResult::Failed { failure } }
+}

@@ -1,0 +1,255 @@
+//! The report in words, made on demand.
+//!
+//! Decides: nothing; words for `events` (one line) and `skala why` (many).
+//! Invariants: the same report gives the same text; times are UTC.
+//! Tested: `tests/core` rows.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use skala_types::{Bytes, Cores, Time, Utilisation};
+
+use super::{Change, Clamp, Detail, Held, Input, InputName, Outcome, Report, Unit};
+use crate::{Direction, Failure, MetricReport, MetricResult, Reading, Why, Window};
+
+impl Report {
+    /// One line: what came of it and why.
+    pub fn headline(&self) -> String {
+        let mut line = match self.outcome {
+            Outcome::Acted(_) => format!("{} -> {}", self.current, self.desired),
+            Outcome::Held(_) => format!("{} stays", self.current),
+        };
+        let _ = match self.outcome {
+            Outcome::Acted(change) => write!(line, ": {}", self.cause(change)),
+            Outcome::Held(held) => write!(line, ": {held}{}", self.wish()),
+        };
+        line
+    }
+
+    /// Everything, for `skala why`, as seen at `now`.
+    pub fn render(&self, now: Time) -> String {
+        let mut text = self.headline();
+        let ago = now.since(self.at);
+        let _ = writeln!(text, "\ndecided {} ({} ago)", self.at, Age(ago));
+        if !self.inputs.is_empty() {
+            text.push_str("\nseen\n");
+        }
+        for input in &self.inputs {
+            let _ = writeln!(text, "  {input}");
+        }
+        if !self.metrics.is_empty() {
+            text.push_str("\nmetrics\n");
+        }
+        for metric in &self.metrics {
+            let mark = if Some(metric.name) == self.winner { " <- the largest" } else { "" };
+            let _ = writeln!(text, "  {metric}{mark}");
+        }
+        if !self.clamps.is_empty() {
+            text.push_str("\nrules, in order\n");
+        }
+        for clamp in &self.clamps {
+            let _ = writeln!(text, "  {clamp}");
+        }
+        if !self.counterfactuals.is_empty() {
+            text.push_str("\nit would have been\n");
+        }
+        for other in &self.counterfactuals {
+            let _ = writeln!(text, "  {other}");
+        }
+        text
+    }
+
+    fn cause(&self, change: Change) -> String {
+        let last = self.clamps.last().filter(|c| c.to == self.desired);
+        let metric = self.metrics.iter().find(|m| Some(m.name) == self.winner);
+        match (metric, last) {
+            (Some(metric), None) => metric.to_string(),
+            (Some(metric), Some(clamp)) => format!("{metric}; {clamp}"),
+            (None, Some(clamp)) => clamp.to_string(),
+            (None, None) => format!("{} replicas", change.by),
+        }
+    }
+
+    /// What the metrics want, where it is not what they have.
+    fn wish(&self) -> String {
+        if self.recommended == self.current {
+            return String::new();
+        }
+        match self.winner {
+            Some(name) => format!("; {name} wants {}", self.recommended),
+            None => format!("; wanted {}", self.recommended),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: &str = match self.name {
+            InputName::Ready => "ready replicas",
+            InputName::Starting => "starting replicas",
+            InputName::Failing => "failing replicas",
+            InputName::ArrivalRate => "arrivals",
+            InputName::Demand => "in service and waiting",
+            InputName::Answers => "answers",
+            InputName::Latency(q) => return self.row(f, &crate::MetricName::Latency(q).to_string()),
+            InputName::CpuPerReplica => "cpu per ready replica",
+            InputName::MemoryPerReplica => "memory per ready replica",
+        };
+        self.row(f, name)
+    }
+}
+
+impl Input {
+    fn row(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        write!(f, "{name}: {}", self.unit.show(self.value))?;
+        match (self.window, self.age) {
+            (Some(window), Some(age)) => write!(f, " (over {}, {} old)", Age(window), Age(age)),
+            (None, Some(age)) => write!(f, " ({} old)", Age(age)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for MetricReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        if let Some(reading) = &self.reading {
+            write!(f, " {}", self.unit.show(reading.value))?;
+        }
+        let per_replica = if matches!(self.unit, Unit::PerSecond | Unit::Requests) { " per replica" } else { "" };
+        write!(f, " (target {}{per_replica})", self.unit.show(self.target))?;
+        match self.result {
+            MetricResult::Proposes { replicas, why } => write!(f, " wants {replicas}{why}")?,
+            MetricResult::Failed { failure } => write!(f, " failed: {failure}")?,
+        }
+        self.reading.as_ref().map_or(Ok(()), |r| window(f, self.unit, r))
+    }
+}
+
+/// Says why a window other than the slow one was believed.
+fn window(f: &mut fmt::Formatter<'_>, unit: Unit, reading: &Reading) -> fmt::Result {
+    match reading.window {
+        Window::Slow { .. } => Ok(()),
+        Window::Fast { length, slow, explained } => {
+            let (slow, explained) = (unit.show(slow), unit.show(explained));
+            write!(f, " [the last {}: above {explained}, the most that {slow} explains]", Age(length))
+        }
+        Window::Sustained { length } => write!(f, " [the average of the last {}]", Age(length)),
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::AboveTarget | Why::BelowTarget | Why::FromZero => Ok(()),
+            Why::WithinTolerance => f.write_str(", within tolerance"),
+            Why::WithinNoise => f.write_str(", above target by no more than chance explains"),
+            Why::StillStarting => f.write_str(", replicas are starting"),
+            Why::Settling => f.write_str(", the samples are from before the last change"),
+            Why::FewRequests { seen } => write!(f, ", {seen} answers are too few to judge, and fewer requests than replicas"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Failure::NoStation => f.write_str("the station has not reported yet"),
+            Failure::JustStarted { window } => write!(f, "the station counts only since {}", Age(window)),
+            Failure::Stale { age } => write!(f, "the youngest sample is {} old", Age(age)),
+            Failure::NoSamples => f.write_str("no ready replica has a sample"),
+            Failure::NotANumber => f.write_str("a sample is not a number of at least 0"),
+            Failure::TooFewAnswers { seen, needed } => write!(f, "{seen} answers, {needed} needed"),
+        }
+    }
+}
+
+impl fmt::Display for Clamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.rule.name(), self.from, self.to)?;
+        match self.detail {
+            Detail::Metric { name } => write!(f, " ({name} failed)"),
+            Detail::Replica { id } => write!(f, " (replica {id})"),
+            Detail::Policy { index: None, .. } => f.write_str(" (disabled)"),
+            Detail::Policy { index: Some(i), until: None } => write!(f, " (policy {i})"),
+            Detail::Policy { index: Some(i), until: Some(t) } => write!(f, " (policy {i}, until {})", clock(t)),
+            Detail::Until { time: Some(t) } => write!(f, " (until {})", clock(t)),
+            Detail::Until { time: None } | Detail::None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Held::AtTarget => f.write_str("at target"),
+            Held::WithinTolerance => f.write_str("within tolerance"),
+            Held::WithinNoise => f.write_str("above target by no more than chance explains"),
+            Held::StillStarting => f.write_str("replicas are starting"),
+            Held::Settling => f.write_str("the samples are from before the last change"),
+            Held::Fixed => f.write_str("fixed size"),
+            Held::ScaledToZero => f.write_str("scaled to zero, no requests"),
+            Held::AtMax => f.write_str("at maxReplicas"),
+            Held::AtMin => f.write_str("at minReplicas"),
+            Held::Busy => f.write_str("not to zero while there may be requests"),
+            Held::MetricFailed { metric } => write!(f, "{metric} failed"),
+            Held::Stabilizing { direction, until } => write!(f, "{direction} is stabilizing{}", Until(until)),
+            Held::RateLimited { direction, until } => write!(f, "{direction} is limited by its policies{}", Until(until)),
+            Held::CrashLooping { replica } => write!(f, "replica {replica} is crash-looping"),
+            Held::Restarted { until } => write!(f, "the controller has just restarted{}", Until(until)),
+            Held::Paused { until } => write!(f, "paused{}", Until(until)),
+            Held::ManualHold { until } => write!(f, "held by hand{}", Until(until)),
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Direction::Up => "scale-up",
+            Direction::Down => "scale-down",
+        })
+    }
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Unit::Replicas => format!("{value:.0}"),
+            Unit::Share => Utilisation(value).to_string(),
+            Unit::Cores => Cores(value).to_string(),
+            Unit::Bytes => Bytes(value as u64).to_string(),
+            Unit::PerSecond => format!("{value:.1}/s"),
+            Unit::Requests => format!("{value:.1}").trim_end_matches(".0").to_owned(),
+            Unit::Seconds => format!("{:.0}ms", value * 1e3),
+        }
+    }
+}
+
+/// The time of day, UTC: `12:03:10`.
+pub(super) fn clock(t: Time) -> String {
+    t.to_string().get(11..19).unwrap_or_default().to_owned()
+}
+
+struct Until(Option<Time>);
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |t| write!(f, " until {}", clock(t)))
+    }
+}
+
+/// A duration for people: `0.4s`, `12s`, `5m10s`.
+struct Age(Duration);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_secs();
+        match secs {
+            0..10 if self.0.subsec_millis() >= 50 => write!(f, "{:.1}s", self.0.as_secs_f64()),
+            0..60 => write!(f, "{secs}s"),
+            60..3600 => write!(f, "{}m{:02}s", secs / 60, secs % 60),
+            _ => write!(f, "{}h{:02}m", secs / 3600, secs % 3600 / 60),
+        }
+    }
+}

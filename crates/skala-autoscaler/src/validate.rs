@@ -1,0 +1,172 @@
+//! What a policy may not say.
+//!
+//! Decides: whether a [`PolicySpec`] can be planned with, naming every field that cannot stand.
+//! Inputs: the spec.
+//! Method: the validation rules of `autoscaling/v2`, plus those of skala's own metrics; all findings in one pass.
+//! Tested: `tests` below.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{MetricSpec, PolicySpec, REPLICAS_CEILING, ResourceTarget, ScalingRules};
+
+/// One field that cannot stand.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} {problem}")]
+pub struct PolicyError {
+    /// Path inside the `autoscaling` section, such as `behavior.scaleUp.policies[1].value`; `resources.requests.cpu` is the
+    /// only one that lies beside it.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: PolicyProblem,
+}
+
+/// What is wrong with a field; reads on after the field's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PolicyProblem {
+    /// `maxReplicas: 0`.
+    #[error("must be at least 1")]
+    BelowOne,
+    /// Larger than [`REPLICAS_CEILING`].
+    #[error("must be at most {}", REPLICAS_CEILING)]
+    AboveCeiling,
+    /// `minReplicas` above `maxReplicas`.
+    #[error("is {min}, above maxReplicas {max}")]
+    MinAboveMax {
+        /// `minReplicas`.
+        min: u32,
+        /// `maxReplicas`.
+        max: u32,
+    },
+    /// A range without anything to scale on.
+    #[error("must name at least one metric when minReplicas and maxReplicas differ")]
+    NoMetrics,
+    /// The same metric twice.
+    #[error("names the same metric as metrics[{first}]")]
+    Duplicate {
+        /// Index of the first mention.
+        first: usize,
+    },
+    /// A target of zero, below, or not a number.
+    #[error("must be a number above 0")]
+    NotPositive,
+    /// A negative tolerance, or not a number.
+    #[error("must be a number of at least 0")]
+    Negative,
+    /// A utilisation target without a request to relate to.
+    #[error("must be set above 0, because a target in percent is a share of it")]
+    RequestMissing,
+    /// No rate policy.
+    #[error("must list at least one policy")]
+    NoPolicies,
+    /// A duration out of range.
+    #[error("must be from {min:?} to {max:?}")]
+    OutOfRange {
+        /// Shortest allowed.
+        min: Duration,
+        /// Longest allowed.
+        max: Duration,
+    },
+}
+
+/// Longest stabilization window that `autoscaling/v2` accepts.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
+/// Longest policy period that `autoscaling/v2` accepts.
+const LONGEST_PERIOD: Duration = Duration::from_secs(1800);
+
+/// Every problem of a spec, in the order of its fields.
+pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
+    let mut found = Findings(Vec::new());
+    found.bounds(spec);
+    for (i, metric) in spec.metrics.iter().enumerate() {
+        found.metric(spec, i, metric);
+    }
+    found.rules("behavior.scaleUp", &spec.behavior.scale_up);
+    found.rules("behavior.scaleDown", &spec.behavior.scale_down);
+    let second = Duration::from_secs(1);
+    found.range("metricWindow", spec.metric_window, Duration::from_millis(1), LONGEST_WINDOW);
+    found.range("staleAfter", spec.stale_after, second, LONGEST_WINDOW);
+    found.range("cpuInitialization", spec.cpu_initialization, Duration::ZERO, LONGEST_WINDOW);
+    found.range("startupGuess", spec.startup_guess, Duration::ZERO, LONGEST_WINDOW);
+    found.0
+}
+
+struct Findings(Vec<PolicyError>);
+
+impl Findings {
+    fn add(&mut self, field: impl Into<String>, problem: PolicyProblem) {
+        self.0.push(PolicyError { field: field.into(), problem });
+    }
+
+    fn bounds(&mut self, spec: &PolicySpec) {
+        let (min, max) = (spec.min_replicas.0, spec.max_replicas.0);
+        if max == 0 {
+            self.add("maxReplicas", PolicyProblem::BelowOne);
+        } else if min > max {
+            self.add("minReplicas", PolicyProblem::MinAboveMax { min, max });
+        }
+        if spec.max_replicas > REPLICAS_CEILING {
+            self.add("maxReplicas", PolicyProblem::AboveCeiling);
+        }
+        if spec.metrics.is_empty() && min < max {
+            self.add("metrics", PolicyProblem::NoMetrics);
+        }
+    }
+
+    fn metric(&mut self, spec: &PolicySpec, i: usize, metric: &MetricSpec) {
+        let name = metric.name();
+        let field = format!("metrics[{i}].{name}");
+        if let Some(first) = spec.metrics[..i].iter().position(|m| m.name() == name) {
+            self.add(field.clone(), PolicyProblem::Duplicate { first });
+        }
+        let (target, request) = match *metric {
+            MetricSpec::Cpu { target: ResourceTarget::Utilisation(u) } => {
+                (u.0, Some(("cpu", spec.requests.cpu.map_or(0.0, |c| c.0))))
+            }
+            MetricSpec::Cpu { target: ResourceTarget::AverageValue(v) } => (v.0, None),
+            MetricSpec::Memory { target: ResourceTarget::Utilisation(u) } => {
+                (u.0, Some(("memory", spec.requests.memory.map_or(0.0, |b| b.0 as f64))))
+            }
+            MetricSpec::Memory { target: ResourceTarget::AverageValue(v) } => (v.0 as f64, None),
+            MetricSpec::RequestsPerSecond { target } => (target.0, None),
+            MetricSpec::Concurrency { target } => (target, None),
+            MetricSpec::Latency { target, .. } => (target.as_secs_f64(), None),
+        };
+        if !positive(target) {
+            self.add(field, PolicyProblem::NotPositive);
+        }
+        if let Some((resource, amount)) = request
+            && !positive(amount)
+        {
+            self.add(format!("resources.requests.{resource}"), PolicyProblem::RequestMissing);
+        }
+    }
+
+    fn rules(&mut self, path: &str, rules: &ScalingRules) {
+        self.range(&format!("{path}.stabilizationWindowSeconds"), rules.stabilization_window, Duration::ZERO, LONGEST_WINDOW);
+        if !(rules.tolerance.is_finite() && rules.tolerance >= 0.0) {
+            self.add(format!("{path}.tolerance"), PolicyProblem::Negative);
+        }
+        if rules.policies.is_empty() {
+            self.add(format!("{path}.policies"), PolicyProblem::NoPolicies);
+        }
+        for (i, policy) in rules.policies.iter().enumerate() {
+            if policy.value == 0 {
+                self.add(format!("{path}.policies[{i}].value"), PolicyProblem::BelowOne);
+            }
+            let field = format!("{path}.policies[{i}].periodSeconds");
+            self.range(&field, policy.period, Duration::from_secs(1), LONGEST_PERIOD);
+        }
+    }
+
+    fn range(&mut self, field: &str, value: Duration, min: Duration, max: Duration) {
+        if value < min || value > max {
+            self.add(field, PolicyProblem::OutOfRange { min, max });
+        }
+    }
+}
+
+fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}

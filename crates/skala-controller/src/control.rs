@@ -1,0 +1,423 @@
+//! The control loop: each second observe, plan, act; in between, empty draining replicas and follow the platform's events.
+//!
+//! Decides: nothing; sizes and victims are `skala_autoscaler::plan`'s, admission is the station's.
+//! Invariants: a replica is stopped only after its endpoint drains and is empty, or its drain time has passed; every decision
+//!   is in the journal with its inputs before the next one is taken.
+//! Tested: `tests/control.rs` with a simulated platform.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use skala_autoscaler::{Action, Directive, plan};
+use skala_runtime::Clock;
+use skala_types::{ReplicaId, Replicas, ServiceName, Time};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::MissedTickBehavior;
+
+use crate::journal::{Decision, Event, Journal, Saved};
+use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
+use crate::observe::{observe, outlook};
+use crate::platform::{EventKind, Phase, Platform, PlatformEvent, ReplicaStatus};
+
+/// How often draining replicas are looked at.
+const DRAIN_POLL: Duration = Duration::from_millis(25);
+/// Shortest time between two decisions that arrivals bring about.
+const MIN_BETWEEN: Duration = Duration::from_millis(100);
+
+/// Settings of the loop.
+#[derive(Clone, Copy, Debug)]
+pub struct ControlConfig {
+    /// Time from one decision to the next. Default one second.
+    pub interval: Duration,
+}
+
+impl Default for ControlConfig {
+    fn default() -> ControlConfig {
+        ControlConfig { interval: Duration::from_secs(1) }
+    }
+}
+
+/// A service's size and how it came about.
+#[derive(Clone, Debug)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: ServiceName,
+    /// The size wanted by the last decision.
+    pub desired: Replicas,
+    /// Bounds of its policy.
+    pub bounds: (Replicas, Replicas),
+    /// The standing order, if any.
+    pub directive: Option<Directive>,
+    /// The last decision, and when.
+    pub last: Option<(Time, Decided)>,
+    /// Replicas x seconds since skala started.
+    pub replica_seconds: f64,
+    /// Decisions that changed the size.
+    pub changes: u64,
+    /// Learned time from start to ready.
+    pub start_up: Duration,
+    /// Replicas that are being emptied.
+    pub draining: Vec<ReplicaId>,
+}
+
+/// The control loop and its handle; share it as `Arc`.
+pub struct Controller {
+    config: ControlConfig,
+    clock: Clock,
+    journal: Arc<Journal>,
+    platform: Arc<dyn Platform>,
+    services: Mutex<BTreeMap<ServiceName, Managed>>,
+    wake: Notify,
+    drains: Notify,
+    closing: AtomicBool,
+    decisions: AtomicU64,
+}
+
+impl Controller {
+    /// Takes over what an earlier run saved. Nothing happens before [`Controller::run`].
+    pub fn new(
+        config: ControlConfig,
+        clock: Clock,
+        journal: Arc<Journal>,
+        platform: Arc<dyn Platform>,
+        services: Vec<ServiceConfig>,
+        saved: Vec<Saved>,
+    ) -> Arc<Controller> {
+        let now = clock.now();
+        let mut saved: BTreeMap<ServiceName, Saved> = saved.into_iter().map(|s| (s.service.clone(), s)).collect();
+        let manage = |config: ServiceConfig| {
+            let policy_id = journal.policy(config.name.clone(), now, to_json(&config.policy));
+            let saved = saved.remove(&config.name);
+            (config.name.clone(), Managed::new(config, saved, policy_id, now))
+        };
+        let services = services.into_iter().map(manage).collect();
+        Arc::new(Controller {
+            config,
+            clock,
+            journal,
+            platform,
+            services: Mutex::new(services),
+            wake: Notify::new(),
+            drains: Notify::new(),
+            closing: AtomicBool::new(false),
+            decisions: AtomicU64::new(0),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Managed>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the loop until the platform's event channel closes.
+    pub async fn run(self: Arc<Self>, mut events: mpsc::Receiver<PlatformEvent>) {
+        self.restore();
+        let _forwarders: Vec<_> = self.lock().values().map(|m| AbortOnDrop(self.forward_pressure(m))).collect();
+        let _drainer = AbortOnDrop(tokio::spawn(Arc::clone(&self).drain_loop()));
+        let mut ticks = tokio::time::interval(self.config.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.tick(true),
+                () = self.wake.notified() => {
+                    self.tick(false);
+                    tokio::time::sleep(MIN_BETWEEN).await;
+                }
+                event = events.recv() => match event {
+                    Some(event) => self.on_event(event),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// A request that found no replica is a reason to decide before the next tick.
+    fn forward_pressure(self: &Arc<Self>, managed: &Managed) -> tokio::task::JoinHandle<()> {
+        let station = Arc::clone(&managed.config.station);
+        let controller = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                station.pressure().await;
+                controller.wake.notify_one();
+            }
+        })
+    }
+
+    /// Starts as many replicas as an earlier run had when it was cut off.
+    fn restore(&self) {
+        let now = self.clock.now();
+        for managed in self.lock().values_mut() {
+            let count = std::mem::take(&mut managed.restore);
+            if count == 0 {
+                continue;
+            }
+            let text = format!("skala was cut off with {count} replicas; starting as many");
+            self.note(now, &managed.config.name, None, "restored", text);
+            for _ in 0..count {
+                let id = managed.next_replica();
+                self.start_replica(managed, id, now);
+            }
+        }
+    }
+
+    /// Observes, plans and acts for every service once. `close` ends the sampling window.
+    pub fn tick(&self, close: bool) {
+        if self.closing.load(Ordering::Acquire) {
+            return;
+        }
+        let mut services = self.lock();
+        if close {
+            services.values().for_each(|m| m.config.station.close_window());
+        }
+        let now = self.clock.now();
+        let replicas = self.platform.replicas();
+        let mut decisions = Vec::with_capacity(services.len());
+        for managed in services.values_mut() {
+            follow(managed, &replicas);
+            let own = || replicas.iter().filter(|r| r.service == managed.config.name);
+            let observation =
+                observe(own(), |id| managed.draining.contains_key(&id), &managed.config.station, managed.active_directive(now));
+            if close {
+                managed.replica_seconds += f64::from(observation.current.0) * self.config.interval.as_secs_f64();
+            }
+            decisions.push(self.decide(managed, &observation, now));
+        }
+        let replicas = self.platform.replicas();
+        for managed in services.values() {
+            self.tell_outlook(managed, &replicas, now);
+        }
+        let checkpoints = services.values().map(|m| m.checkpoint(false)).collect();
+        drop(services);
+        self.journal.tick(decisions, checkpoints);
+    }
+
+    fn decide(&self, managed: &mut Managed, observation: &skala_autoscaler::Observation, now: Time) -> Decision {
+        let count = self.decisions.fetch_add(1, Ordering::Relaxed);
+        let state = managed.state_to_record(count);
+        let planned = plan(&managed.config.policy, &managed.state, observation, now);
+        let decided = Decided::of(&planned);
+        let record = Decision {
+            at: now,
+            service: managed.config.name.clone(),
+            policy: managed.policy_id,
+            acted: !decided.actions.is_empty(),
+            state,
+            observation: to_json(observation),
+            plan: to_json(&decided),
+        };
+        managed.state = planned.state;
+        if !decided.actions.is_empty() {
+            managed.changes += 1;
+            self.note(now, &managed.config.name, None, "scaled", decided.report.headline());
+        }
+        managed.last = Some((now, decided));
+        for action in planned.actions {
+            self.act(managed, action, now);
+        }
+        record
+    }
+
+    fn act(&self, managed: &mut Managed, action: Action, now: Time) {
+        match action {
+            Action::Start { replica } => self.start_replica(managed, replica, now),
+            Action::Drain { replica } => {
+                if let Some((endpoint, _)) = managed.endpoints.get(&replica) {
+                    managed.config.station.drain(*endpoint);
+                }
+                managed.draining.insert(replica, Draining { deadline: now + managed.config.drain, stopping: false });
+                self.note(now, &managed.config.name, Some(replica), "draining", "gets no new requests".into());
+                self.drains.notify_one();
+            }
+        }
+    }
+
+    fn start_replica(&self, managed: &Managed, replica: ReplicaId, now: Time) {
+        if let Err(error) = self.platform.start(&managed.config.name, replica) {
+            self.note(now, &managed.config.name, Some(replica), "startFailed", error.to_string());
+        }
+    }
+
+    fn tell_outlook(&self, managed: &Managed, replicas: &[ReplicaStatus], now: Time) {
+        let staying = replicas.iter().filter(|r| r.service == managed.config.name && !managed.draining.contains_key(&r.id));
+        managed.config.station.set_outlook(outlook(staying, managed.start_up(), managed.may_start(now), now));
+    }
+
+    async fn drain_loop(self: Arc<Self>) {
+        loop {
+            if self.stop_emptied() {
+                tokio::time::sleep(DRAIN_POLL).await;
+            } else {
+                self.drains.notified().await;
+            }
+        }
+    }
+
+    /// Stops draining replicas that are empty or whose time is up; `true` while some still drain.
+    fn stop_emptied(&self) -> bool {
+        let now = self.clock.now();
+        let mut waiting = false;
+        for managed in self.lock().values_mut() {
+            if managed.draining.values().all(|d| d.stopping) {
+                continue;
+            }
+            let endpoints = managed.config.station.endpoints();
+            let load = |id| endpoints.iter().find(|e| e.endpoint.replica == id).map_or(0, |e| e.view.in_flight);
+            for (&id, draining) in managed.draining.iter_mut().filter(|(_, d)| !d.stopping) {
+                let left = load(id);
+                if left > 0 && now < draining.deadline {
+                    waiting = true;
+                    continue;
+                }
+                draining.stopping = true;
+                let text = match left {
+                    0 => "is empty and is stopped".into(),
+                    n => format!("still had {n} requests when its drain time of {:?} passed", managed.config.drain),
+                };
+                self.note(now, &managed.config.name, Some(id), "drained", text);
+                self.platform.stop(&managed.config.name, id, managed.config.drain);
+            }
+        }
+        waiting
+    }
+
+    fn on_event(&self, event: PlatformEvent) {
+        let mut services = self.lock();
+        if let Some(managed) = services.get_mut(&event.service) {
+            if let (EventKind::Ready { after, .. }, Some(id)) = (&event.kind, event.replica)
+                && !managed.endpoints.contains_key(&id)
+            {
+                managed.learned_start_up(*after);
+            }
+            let replicas = self.platform.replicas();
+            follow(managed, &replicas);
+            self.tell_outlook(managed, &replicas, event.at);
+        }
+        drop(services);
+        let (kind, text) = describe(&event.kind);
+        self.note(event.at, &event.service, event.replica, kind, text);
+    }
+
+    fn note(&self, at: Time, service: &ServiceName, replica: Option<ReplicaId>, kind: &str, text: String) {
+        match replica {
+            Some(id) => tracing::info!(target: "skala::events", "{service}-{id} {kind}: {text}"),
+            None => tracing::info!(target: "skala::events", "{service} {kind}: {text}"),
+        }
+        self.journal.event(Event { at, service: Some(service.clone()), replica, kind: kind.into(), text });
+    }
+
+    /// Gives a service a standing order, or with `None` ends it. `false` when there is no such service.
+    pub fn direct(&self, service: &str, directive: Option<Directive>) -> bool {
+        let now = self.clock.now();
+        let mut services = self.lock();
+        let Some(managed) = services.get_mut(service) else { return false };
+        managed.directive = directive;
+        let until = |until: Option<Time>| until.map_or("until resumed".into(), |t| format!("until {t}"));
+        let (kind, text) = match directive {
+            None => ("resumed", "scaling by its metrics again".into()),
+            Some(Directive::Pause { until: t }) => ("paused", format!("size is kept, {}", until(t))),
+            Some(Directive::Hold { replicas, until: t }) => ("held", format!("{replicas} replicas by hand, {}", until(t))),
+        };
+        self.note(now, &managed.config.name, None, kind, text);
+        drop(services);
+        self.wake.notify_one();
+        true
+    }
+
+    /// Every service's size and last decision.
+    pub fn services(&self) -> Vec<ServiceView> {
+        let now = self.clock.now();
+        let view = |m: &Managed| ServiceView {
+            name: m.config.name.clone(),
+            desired: m.last.as_ref().map_or(Replicas(0), |(_, d)| d.desired),
+            bounds: (m.config.policy.spec().min_replicas, m.config.policy.spec().max_replicas),
+            directive: m.active_directive(now),
+            last: m.last.clone(),
+            replica_seconds: m.replica_seconds,
+            changes: m.changes,
+            start_up: m.start_up(),
+            draining: m.draining.keys().copied().collect(),
+        };
+        self.lock().values().map(view).collect()
+    }
+
+    /// Decisions taken since the start.
+    pub fn decisions(&self) -> u64 {
+        self.decisions.load(Ordering::Relaxed)
+    }
+
+    /// Ends every replica, each with its service's drain time, and saves that this was orderly. Decides nothing any more.
+    /// `false` when some replica was still there at the end of the time allowed.
+    pub async fn shut_down(&self) -> bool {
+        self.closing.store(true, Ordering::Release);
+        let longest = {
+            let services = self.lock();
+            self.journal.tick(Vec::new(), services.values().map(|m| m.checkpoint(true)).collect());
+            for replica in self.platform.replicas() {
+                let grace = services.get(&replica.service).map_or(Duration::ZERO, |m| m.config.drain);
+                self.platform.stop(&replica.service, replica.id, grace);
+            }
+            services.values().map(|m| m.config.drain).max().unwrap_or_default()
+        };
+        let deadline = tokio::time::Instant::now() + longest + Duration::from_secs(10);
+        while !self.platform.replicas().is_empty() {
+            if tokio::time::Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        true
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Keeps the station's endpoints in step with the replicas; looks at what is, so that a lost event does no harm.
+fn follow(managed: &mut Managed, replicas: &[ReplicaStatus]) {
+    let station = &managed.config.station;
+    let own = || replicas.iter().filter(|r| r.service == managed.config.name);
+    managed.endpoints.retain(|id, (endpoint, addr)| {
+        let stays = own()
+            .any(|r| r.id == *id && r.addr == Some(*addr) && matches!(r.phase, Phase::Ready | Phase::NotReady | Phase::Stopping));
+        if !stays {
+            station.remove(*endpoint);
+        }
+        stays
+    });
+    managed.draining.retain(|id, _| own().any(|r| r.id == *id));
+    for replica in own() {
+        let ready = replica.phase == Phase::Ready;
+        match (managed.endpoints.get(&replica.id), replica.addr) {
+            (Some((endpoint, _)), _) if replica.phase == Phase::Stopping => station.drain(*endpoint),
+            (Some((endpoint, _)), _) => station.set_ready(*endpoint, ready),
+            (None, Some(addr)) if ready && !managed.draining.contains_key(&replica.id) => {
+                let endpoint = station.add_endpoint(replica.id, addr, 1.0, true);
+                managed.endpoints.insert(replica.id, (endpoint, addr));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A stable word and a sentence for the journal.
+fn describe(kind: &EventKind) -> (&'static str, String) {
+    match kind {
+        EventKind::Spawned { pid, addr } => ("started", format!("process {pid} on {addr}")),
+        EventKind::Ready { addr, after } => ("ready", format!("on {addr} after {:.2}s", after.as_secs_f64())),
+        EventKind::Unready { reason } => ("unready", reason.clone()),
+        EventKind::Exited { status } => ("exited", status.clone()),
+        EventKind::Backoff { delay } => ("backoff", format!("starts again in {:.1}s", delay.as_secs_f64())),
+        EventKind::CrashLoop { exits, status, last_lines } => {
+            let lines = if last_lines.is_empty() { "it printed nothing".into() } else { last_lines.join("\n  ") };
+            ("crashLoop", format!("{exits} exits without getting healthy, the last: {status}; last output:\n  {lines}"))
+        }
+        EventKind::Stopped { forced } => ("stopped", if *forced { "had to be killed" } else { "ended by itself" }.into()),
+        EventKind::Note { text } => ("note", text.clone()),
+    }
+}

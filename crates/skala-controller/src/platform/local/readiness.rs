@@ -1,0 +1,78 @@
+//! Watches whether a replica may be given work, from its start to its end.
+//!
+//! Decides: when it becomes ready, and unready.
+//! Inputs: its readiness policy, its port, its output.
+//! Method: a check each `period`, thresholds counted in a row. While nothing listens on the port yet it is looked at every
+//! [`LISTEN_POLL`], which the application cannot notice, so that a fast start is seen at once.
+//! Invariants: changes alternate: ready, unready, ready; a check that reached the application is never followed by another before `period`.
+//! Tested: `tests/local.rs`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::output::Output;
+use crate::platform::{Readiness, ReadyWhen};
+use crate::probe::{self, ProbeError};
+
+/// Time from one look to the next while nothing listens.
+const LISTEN_POLL: Duration = Duration::from_millis(25);
+/// Shortest time between two checks.
+const MIN_PERIOD: Duration = Duration::from_millis(10);
+
+/// A change of readiness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It may be given work.
+    Ready,
+    /// It may not any more.
+    Unready(String),
+    /// It is not ready yet, and this is why.
+    NotYet(String),
+}
+
+/// Reports each change; returns only when nobody listens any more.
+pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output, tell: mpsc::Sender<Change>) {
+    let check = match &policy.when {
+        ReadyWhen::Answers(check) => check,
+        ReadyWhen::Logs(_) => {
+            output.awaited_text().await;
+            let _ = tell.send(Change::Ready).await; // nobody listening means that it is over
+            return tell.closed().await;
+        }
+    };
+    let period = policy.period.max(MIN_PERIOD);
+    let (mut ready, mut passed, mut failed) = (false, 0, 0);
+    loop {
+        let begun = Instant::now();
+        let result = probe::check(addr, check, policy.timeout).await;
+        let not_listening = matches!(result, Err(ProbeError::Refused { .. }));
+        let change = match result {
+            Ok(()) => {
+                (passed, failed) = (passed + 1, 0);
+                (!ready && passed >= policy.success_threshold.max(1)).then_some(Change::Ready)
+            }
+            Err(error) => {
+                (passed, failed) = (0, failed + 1);
+                match ready {
+                    true => (failed >= policy.failure_threshold.max(1)).then(|| Change::Unready(error.to_string())),
+                    false => Some(Change::NotYet(error.to_string())),
+                }
+            }
+        };
+        match &change {
+            Some(Change::Ready) => ready = true,
+            Some(Change::Unready(_)) => ready = false,
+            _ => {}
+        }
+        if let Some(change) = change {
+            if tell.send(change).await.is_err() {
+                return;
+            }
+        }
+        let next = if not_listening && !ready { period.min(LISTEN_POLL) } else { period };
+        sleep_until(begun + next).await;
+    }
+}

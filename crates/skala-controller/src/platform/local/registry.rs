@@ -1,0 +1,255 @@
+//! The table of replicas that snapshots are taken from, and what else supervisors share.
+//!
+//! Decides: which events are dropped (those that find the channel full), and that a service is told only once of unenforced limits.
+//! Inputs: reports of the supervisors and the sampler.
+//! Invariants: a lock is held for a few assignments, never across a wait; a stopping replica stays `Stopping`.
+//! Tested: `tests/local.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use skala_types::ServiceName;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::cgroup::Group;
+use super::procfs::{Leader, Process, Tag};
+use super::replica::Key;
+use super::usage::Meter;
+use super::{Inner, OLD_LOGS, locked, logs};
+use crate::platform::{EventKind, Phase, PlatformEvent, ProcessSpec, ReplicaStatus};
+
+/// One replica in the table.
+pub(super) struct Entry {
+    /// What a snapshot shows.
+    pub(super) status: ReplicaStatus,
+    stop: watch::Sender<Option<Instant>>,
+    life: Option<(Option<Arc<Group>>, Meter)>,
+    lives: u32,
+}
+
+impl Inner {
+    /// Enters a new replica, unless its id is taken; gives where its stop order will appear.
+    pub(super) fn admit(&self, key: &Key) -> Option<watch::Receiver<Option<Instant>>> {
+        let now = (self.clock)();
+        let mut replicas = locked(&self.replicas);
+        if replicas.contains_key(key) {
+            return None;
+        }
+        let (stop, order) = watch::channel(None);
+        let status = ReplicaStatus {
+            service: key.0.clone(),
+            id: key.1,
+            addr: None,
+            pid: None,
+            phase: Phase::Starting,
+            phase_since: now,
+            started_at: now,
+            restarts: 0,
+            last_exit: None,
+            usage: None,
+        };
+        replicas.insert(key.clone(), Entry { status, stop, life: None, lives: 0 });
+        self.working.send_modify(|count| *count += 1);
+        let live: BTreeSet<_> = replicas.keys().filter(|other| other.0 == key.0).map(|other| other.1).collect();
+        drop(replicas);
+        logs::prune(&self.state_dir, &key.0, &live, OLD_LOGS);
+        Some(order)
+    }
+
+    /// Orders a replica to end by `deadline`, or by the earlier deadline that it has.
+    pub(super) fn stop(&self, key: &Key, deadline: Instant) {
+        let now = (self.clock)();
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.set_phase(Phase::Stopping, now);
+            entry.stop.send_if_modified(|order| {
+                let sooner = order.is_none_or(|before| deadline < before);
+                if sooner {
+                    *order = Some(deadline);
+                }
+                sooner
+            });
+        }
+    }
+
+    /// Orders every replica to end within `grace`.
+    pub(super) fn stop_all(&self, grace: Duration) {
+        let keys: Vec<Key> = locked(&self.replicas).keys().cloned().collect();
+        let deadline = Instant::now() + grace;
+        keys.iter().for_each(|key| self.stop(key, deadline));
+    }
+
+    /// Takes a replica off the table.
+    pub(super) fn forget(&self, key: &Key) {
+        locked(&self.replicas).remove(key);
+    }
+
+    /// Counts a supervisor that is done.
+    pub(super) fn count_down(&self) {
+        self.working.send_modify(|count| *count -= 1);
+    }
+
+    /// Reports an event; drops it when the channel is full.
+    pub(super) fn emit(&self, key: &Key, kind: EventKind) {
+        self.send(PlatformEvent { at: (self.clock)(), service: key.0.clone(), replica: Some(key.1), kind });
+    }
+
+    fn send(&self, event: PlatformEvent) {
+        if self.events.try_send(event).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Shows a replica in a phase.
+    pub(super) fn set_phase(&self, key: &Key, phase: Phase) {
+        let now = (self.clock)();
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.set_phase(phase, now);
+        }
+    }
+
+    /// Shows how a replica's last process ended.
+    pub(super) fn note_exit(&self, key: &Key, status: &str) {
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.status.last_exit = Some(status.to_owned());
+        }
+    }
+
+    /// Shows a new process of a replica.
+    pub(super) fn begin_life(&self, key: &Key, pid: u32, addr: SocketAddr, group: Option<Arc<Group>>, meter: Meter) {
+        let now = (self.clock)();
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.status.restarts = entry.lives;
+            entry.lives = entry.lives.saturating_add(1);
+            entry.status.addr = Some(addr);
+            entry.status.pid = Some(pid);
+            entry.status.started_at = now;
+            entry.life = Some((group, meter));
+            entry.set_phase(Phase::Starting, now);
+        }
+    }
+
+    /// Shows that a replica has no process.
+    pub(super) fn end_life(&self, key: &Key) {
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.status.addr = None;
+            entry.status.pid = None;
+            entry.status.usage = None;
+            entry.life = None;
+        }
+    }
+
+    /// Changes the numbers of a process of a replica, if it is still the same process.
+    pub(super) fn update_life(&self, key: &Key, pid: u32, change: impl FnOnce(&mut ReplicaStatus, &mut Meter)) {
+        if let Some(entry) = locked(&self.replicas).get_mut(key).filter(|entry| entry.status.pid == Some(pid)) {
+            if let Some((_, meter)) = &mut entry.life {
+                change(&mut entry.status, meter);
+            }
+        }
+    }
+
+    /// Lists the replicas that have a process.
+    pub(super) fn running<T>(&self, show: impl Fn(Key, Tag, u32, Option<Arc<Group>>) -> T) -> Vec<T> {
+        let replicas = locked(&self.replicas);
+        let one = |(key, entry): (&Key, &Entry)| {
+            let (group, _) = entry.life.as_ref()?;
+            Some(show(key.clone(), super::tag_of(key), entry.status.pid?, group.clone()))
+        };
+        replicas.iter().filter_map(one).collect()
+    }
+
+    /// The id of this run.
+    pub(super) fn instance_id(&self) -> &str {
+        &self.instance.id
+    }
+
+    /// Takes a free port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn take_port(&self) -> io::Result<u16> {
+        locked(&self.ports).take()
+    }
+
+    /// Gives a port back.
+    pub(super) fn give_back_port(&self, port: u16) {
+        locked(&self.ports).give_back(port);
+    }
+
+    /// Puts a main process under the guardian's care.
+    pub(super) fn add_leader(&self, pid: u32, leader: Leader) {
+        self.charge.send_modify(|charge| drop(charge.leaders.insert(pid, leader)));
+    }
+
+    /// Takes a main process that is gone out of the guardian's care.
+    pub(super) fn remove_leader(&self, pid: u32) {
+        self.charge.send_modify(|charge| drop(charge.leaders.remove(&pid)));
+    }
+
+    /// Whether a process is the main process of a replica.
+    pub(super) fn is_leader(&self, pid: u32) -> bool {
+        self.charge.borrow().leaders.contains_key(&pid)
+    }
+
+    /// Whether a process, dead or alive, came from a replica.
+    pub(super) fn is_of_replica(&self, pid: u32) -> bool {
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        groups.contains(self.instance_id()) || locked(&self.census).knows(pid)
+    }
+
+    /// Finds the processes of every replica; reads /proc, so not for the runtime's threads.
+    pub(super) fn census(&self) -> BTreeMap<Tag, Vec<Process>> {
+        let leaders = self.charge.borrow().leaders.clone();
+        locked(&self.census).take(&leaders)
+    }
+
+    /// Makes the control group of a replica, where that is possible; tells once per service what cannot be enforced.
+    pub(super) fn group_for(&self, service: &ServiceName, tag: &Tag, spec: &ProcessSpec) -> Option<Group> {
+        let (group, mut problems) = match &self.layout {
+            Err(why) => (None, vec![why.clone()]),
+            Ok(layout) => match layout.create(tag, &spec.requests, &spec.limits) {
+                Ok((group, problems)) => (Some(group), problems),
+                Err(error) => (None, vec![format!("making the control group failed: {error}")]),
+            },
+        };
+        let wants_cpu = spec.limits.cpu.is_some() || spec.requests.cpu.is_some();
+        let wants_memory = spec.limits.memory.is_some();
+        if let Ok(layout) = &self.layout {
+            let (cpu, memory) = layout.limits();
+            if wants_cpu && !cpu {
+                problems.push("the cpu controller is not available to skala's control group".into());
+            }
+            if wants_memory && !memory {
+                problems.push("the memory controller is not available to skala's control group".into());
+            }
+        }
+        let matters = (wants_cpu || wants_memory) && !problems.is_empty();
+        if matters && locked(&self.noted).insert(service.clone()) {
+            let text = format!(
+                "CPU and memory requests and limits are not fully enforced: {}. To enforce them, run skala as root or in a group of its own: \
+                 systemd-run --user --scope -p Delegate=yes skala up",
+                problems.join("; ")
+            );
+            self.send(PlatformEvent {
+                at: (self.clock)(),
+                service: service.clone(),
+                replica: None,
+                kind: EventKind::Note { text },
+            });
+        }
+        group
+    }
+}
+
+impl Entry {
+    fn set_phase(&mut self, phase: Phase, now: skala_types::Time) {
+        if self.status.phase != Phase::Stopping && self.status.phase != phase {
+            self.status.phase = phase;
+            self.status.phase_since = now;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The platform file as types: what every section means, with its defaults.
+//!
+//! Decides: the grammar. The JSON schema, `skala explain` and the reference page are generated from these types and their
+//!   comments, and the checker walks the same schema.
+//! Invariants: a value of these types that `load` returns has passed every check; defaults stand here and nowhere else.
+//! Tested: `tests/it/load.rs`, `tests/it/generated.rs`.
+
+mod autoscaling;
+mod behavior;
+mod command;
+mod metric;
+mod names;
+mod platform;
+mod probe;
+mod route;
+mod service;
+mod v2;
+
+pub use autoscaling::Autoscaling;
+pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
+pub use command::Command;
+pub use metric::{LatencyTargets, Metric, MetricEntry, MetricProblem, Percentile};
+pub use names::is_dns_label;
+pub use platform::{Admin, Cost, Gateway, Objective, Platform};
+pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
+pub use route::{Balance, Route};
+pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};
+pub use v2::{
+    ContainerResourceMetric, ExternalMetric, MetricIdentifier, MetricTarget, MetricType, ObjectMetric, ObjectReference,
+    PodsMetric, ResourceMetric, TargetType,
+};
+
+pub(crate) use names::ENVIRONMENTS;

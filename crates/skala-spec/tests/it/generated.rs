@@ -1,0 +1,150 @@
+//! What is generated from the types is current, and `explain` reads it.
+//! `UPDATE_EXPECT=1` rewrites the committed files.
+
+use expect_test::{Expect, expect, expect_file};
+use skala_spec::{explain, json_schema, reference_page};
+
+#[test]
+fn the_committed_schema_is_current() {
+    let text = serde_json::to_string_pretty(&json_schema()).unwrap() + "\n";
+    expect_file!["../../../../docs/schema/skala.schema.json"].assert_eq(&text);
+}
+
+#[test]
+fn the_committed_reference_page_is_current() {
+    expect_file!["../../../../docs/platform-file.md"].assert_eq(&reference_page());
+}
+
+/// Every field has a meaning; every quantity names a kind.
+#[test]
+fn every_field_is_documented() {
+    fn walk(path: &str, count: &mut usize) {
+        let field = explain(path).unwrap();
+        assert!(!field.doc.is_empty(), "{path} has no meaning");
+        assert!(
+            !field.type_name.is_empty() && !field.type_name.contains("any value") || path.ends_with("selector"),
+            "{path}: {}",
+            field.type_name
+        );
+        *count += 1;
+        for child in &field.children {
+            walk(&if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) }, count);
+        }
+    }
+    let mut count = 0;
+    walk("", &mut count);
+    assert!(count > 100, "{count}");
+}
+
+fn check(path: &str, expected: Expect) {
+    let text = match explain(path) {
+        Ok(explanation) => explanation.to_string(),
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn explains_a_field() {
+    check(
+        "services.autoscaling.minReplicas",
+        expect![[r#"
+        services.autoscaling.minReplicas <integer>
+        default: 1
+        range: 0 to 1000
+
+        Fewest replicas, at most `maxReplicas`. 0 stops the last one when idle; the next request then waits for a start. Use 2 or more where one failure must not be felt. Reload: live.
+    "#]],
+    );
+    check(
+        "services.api.autoscaling.minReplicas",
+        expect![[r#"
+        services.autoscaling.minReplicas <integer>
+        default: 1
+        range: 0 to 1000
+
+        Fewest replicas, at most `maxReplicas`. 0 stops the last one when idle; the next request then waits for a start. Use 2 or more where one failure must not be felt. Reload: live.
+    "#]],
+    );
+    check(
+        "services.api.waiting",
+        expect![[r#"
+        services.waiting <{max, timeout}>
+
+        The room in the gateway where requests wait for a replica. Reload: live.
+    
+          max <integer>       Most requests that wait; more are refused at once with 503 and Retry-After
+          timeout <duration>  Longest wait of one request; 503 with Retry-After beyond it
+    "#]],
+    );
+    check(
+        "services.balance",
+        expect![[r#"
+            services.balance <leastRequest | roundRobin>
+            default: leastRequest
+
+            How a replica is chosen for a request, unless the route says otherwise. Reload: live.
+
+              leastRequest  Of two replicas drawn at random, the one with fewer requests in flight: the right choice unless all requests are alike.
+              roundRobin    One after the other.
+        "#]],
+    );
+    check(
+        "services.readiness.httpGet",
+        expect![[r#"
+        services.readiness.httpGet <text | {path, port}>
+
+        Ready when this path answers with a status from 200 to 399. The best choice where the application has a health page. Reload: live.
+    
+          path <text>     Path with its leading slash
+          port <integer>  Port, when the health page is on another than the replica's own
+    "#]],
+    );
+    check(
+        "services.api.autoscaling.behavior.scaleDown.policies[0].type",
+        expect![[r#"
+            services.autoscaling.behavior.scaleDown.policies.type <Pods | Percent> (required)
+
+            Whether `value` counts replicas or percent of the replicas at the start of the period.
+
+              Pods     Replicas.
+              Percent  Percent of the replicas at the start of the period.
+        "#]],
+    );
+}
+
+/// Names of services are told from fields with typing errors.
+#[test]
+fn names_in_a_path_are_skipped() {
+    let rows = [
+        ("services.worker.drain", "services.drain"),
+        ("services.worker", "services"),
+        ("services.log.drain", "services.drain"),
+        ("services.api.env.LEVEL.file", "services.env.file"),
+        ("routes[0].path", "routes.path"),
+        ("routes.0.path", "routes.path"),
+        ("objectives.api", "objectives"),
+        ("", ""),
+    ];
+    for (path, expected) in rows {
+        assert_eq!(explain(path).map(|e| e.path), Ok(expected.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn explains_what_is_unknown() {
+    check(
+        "services.autoscalin.minReplicas",
+        expect!["there is no field `autoscalin` in `services`; did you mean `services.autoscaling`?"],
+    );
+    check(
+        "services.autoscaling.minReplica",
+        expect!["there is no field `minReplica` in `services.autoscaling`; did you mean `services.autoscaling.minReplicas`?"],
+    );
+    check("service", expect!["there is no field `service` at the top of the file; did you mean `services`?"]);
+    check("services.drain.x", expect!["there is no field `x` in `services.drain`; it has no fields below it"]);
+    check(
+        "gateway.colour",
+        expect!["there is no field `colour` in `gateway`; its fields are listen, headerTimeout, maxHeaderSize and idleTimeout"],
+    );
+}

@@ -1,0 +1,339 @@
+//! The command line: verbs, flags and their help.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Makes an AI backend elastic: runs, balances and scales the services of one platform file.
+#[derive(Parser)]
+#[command(name = "skala", version, max_term_width = 120, infer_subcommands = false)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Run the platform: its services, their gateway and their scaling (Ctrl-C ends it in order)
+    Up(UpArgs),
+    /// End a running platform in order
+    Down(DownArgs),
+    /// Show services, sizes, load and problems
+    Status(ShowArgs),
+    /// List replicas and what they use
+    Ps(ShowArgs),
+    /// Show what replicas printed
+    Logs(LogsArgs),
+    /// Set a service's size by hand
+    Scale(ScaleArgs),
+    /// Keep a service's present size
+    Pause(PauseArgs),
+    /// End a pause or a size by hand
+    Resume(ServiceArgs),
+    /// Show what happened
+    Events(EventsArgs),
+    /// Explain a service's size: inputs, proposals, clamps, and what would change it
+    Why(WhyArgs),
+    /// Take recorded decisions again and report any difference
+    Replay(ReplayArgs),
+    /// Check a platform file (exit 3 when something is wrong)
+    Check(CheckArgs),
+    /// Print the JSON schema of the platform file
+    Schema,
+    /// Explain a field of the platform file
+    Explain(ExplainArgs),
+    /// Drive open-loop load at a URL
+    Load(Box<LoadArgs>),
+    /// Watch an elastic service meet a surge: needs nothing but this binary
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A small backend for demos and tests
+    #[command(hide = true)]
+    Backend(crate::backend::BackendArgs),
+    /// Ends the replicas of a skala that was killed
+    #[command(name = "__guardian", hide = true)]
+    Guardian,
+}
+
+/// Where the platform file and its state are.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Platform file
+    #[arg(short, long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
+    pub file: PathBuf,
+    /// State folder [default: .skala beside the platform file]
+    #[arg(long, value_name = "DIR", env = "SKALA_STATE")]
+    pub state: Option<PathBuf>,
+}
+
+impl Place {
+    /// The state folder.
+    pub fn state_dir(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| self.folder().join(".skala"))
+    }
+
+    /// The folder of the platform file.
+    pub fn folder(&self) -> PathBuf {
+        match self.file.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+}
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; stable fields with a schemaVersion
+    Json,
+}
+
+#[derive(Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Environment whose overlay applies
+    #[arg(short, long, value_name = "NAME", env = "SKALA_ENV")]
+    pub env: Option<String>,
+    /// Run in the background; returns once every service is at its smallest size
+    #[arg(short, long)]
+    pub detach: bool,
+    /// How long --detach waits for readiness
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub wait: Duration,
+}
+
+#[derive(Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// How long to wait for the end
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub wait: Duration,
+}
+
+#[derive(Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only these services; all when absent
+    pub services: Vec<String>,
+    /// Go on as lines come (Ctrl-C ends)
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show the last N lines first
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub tail: usize,
+}
+
+#[derive(Args)]
+pub struct ScaleArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Service and size, such as api=5
+    #[arg(value_name = "SERVICE=N", value_parser = service_and_size)]
+    pub order: (String, u32),
+    /// For how long; until `resume` when absent
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub lasting: Option<Duration>,
+}
+
+#[derive(Args)]
+pub struct PauseArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Service
+    pub service: String,
+    /// For how long; until `resume` when absent
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub lasting: Option<Duration>,
+}
+
+#[derive(Args)]
+pub struct ServiceArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Service
+    pub service: String,
+}
+
+#[derive(Args)]
+pub struct EventsArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this service's
+    pub service: Option<String>,
+    /// Only from this time on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<skala_types::Time>,
+    /// At most N, the latest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Service
+    pub service: String,
+    /// The decision in force at this time (RFC 3339); the latest when absent
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<skala_types::Time>,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this service's decisions
+    pub service: Option<String>,
+    /// Only from this time on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<skala_types::Time>,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Platform file
+    #[arg(value_name = "FILE", default_value = "skala.yaml")]
+    pub file: PathBuf,
+    /// Environment whose overlay applies
+    #[arg(short, long, value_name = "NAME", env = "SKALA_ENV")]
+    pub env: Option<String>,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// Field, such as services.autoscaling.minReplicas; the sections when absent
+    #[arg(default_value = "")]
+    pub field: String,
+}
+
+#[derive(Args)]
+pub struct LoadArgs {
+    /// Where to, such as http://127.0.0.1:8080/
+    pub url: String,
+    /// Arrivals per second: `500`, a ramp `50..900/60s`, or steps `50@20s,900@20s`
+    #[arg(long, value_name = "RATE", required_unless_present = "trace", conflicts_with = "trace")]
+    pub rate: Option<String>,
+    /// Arrivals from a file: an arrival time (s) per row, or timestamp,requests rows
+    #[arg(long, value_name = "FILE.csv")]
+    pub trace: Option<PathBuf>,
+    /// Multiplies a trace's rate
+    #[arg(long, value_name = "X", default_value_t = 1.0, requires = "trace")]
+    pub scale: f64,
+    /// How long [default: 30s, or as long as the ramp, steps or trace]
+    #[arg(short, long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Gaps between arrivals
+    #[arg(long, value_enum, default_value_t)]
+    pub spacing: Spacing,
+    /// Seed of the random arrivals
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Method
+    #[arg(short = 'X', long, default_value = "GET")]
+    pub method: String,
+    /// Header, such as 'authorization: Bearer x'; repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Body
+    #[arg(long, conflicts_with = "body_file")]
+    pub body: Option<String>,
+    /// Body from a file
+    #[arg(long, value_name = "FILE")]
+    pub body_file: Option<PathBuf>,
+    /// A request without a complete answer by then has failed
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub timeout: Duration,
+    /// Most requests under way; further arrivals count as dropped
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max_in_flight: usize,
+    /// Left out of the figures at the start
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub warm_up: Duration,
+    /// Exit 4 when this holds, such as 'p95>200ms' or 'errors>1%'; repeatable
+    #[arg(long, value_name = "CONDITION")]
+    pub fail_if: Vec<String>,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Spacing {
+    /// Independent arrivals
+    #[default]
+    Poisson,
+    /// Equal gaps
+    Constant,
+}
+
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Length of the quiet-surge-quiet run, at least 20s
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub duration: Duration,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// A duration with unit: `90s`, `500ms`, `10m`, `1h30m`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    skala_load::parse_duration(text).map_err(|e| e.to_string())
+}
+
+fn service_and_size(text: &str) -> Result<(String, u32), String> {
+    let (service, size) = text.split_once('=').ok_or("write SERVICE=N, such as api=5")?;
+    let size = size.parse().map_err(|_| format!("'{size}' is not a number of replicas"))?;
+    Ok((service.to_owned(), size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(service_and_size("api=5"), Ok(("api".into(), 5)));
+        assert!(service_and_size("api").is_err());
+        assert!(service_and_size("api=-1").is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! Reading a platform file and showing what is wrong with it.
+
+use std::path::Path;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use skala_spec::{LoadOptions, Loaded, Platform, Problem, Severity, Source, load};
+
+use crate::exit::{Exit, FAILED, FINDINGS};
+
+/// Largest platform file in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// The text of a platform file and what came of it.
+pub struct Read {
+    /// The text.
+    pub text: String,
+    /// Platform and problems.
+    pub loaded: Loaded,
+}
+
+/// Reads and checks a platform file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(path: &Path, environment: Option<&str>) -> Result<Read, Exit> {
+    let missing = |e: std::io::Error| {
+        let help = match e.kind() {
+            std::io::ErrorKind::NotFound => "name the platform file, or change to its folder; `skala demo` needs none",
+            _ => "make it readable",
+        };
+        Exit::new(FAILED, format!("cannot read the platform file {}: {e}", path.display()), help)
+    };
+    let size = std::fs::metadata(path).map_err(missing)?.len();
+    if size > MAX_FILE {
+        let message = format!("{} is too large for a platform file: {size} bytes, at most {MAX_FILE}", path.display());
+        return Err(Exit::new(FAILED, message, "is it the right file?"));
+    }
+    let text = std::fs::read_to_string(path).map_err(missing)?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let options = LoadOptions {
+        environment,
+        env: &|name| std::env::var(name).ok(),
+        read_file: &|name| std::fs::read_to_string(folder.join(name)).map_err(|e| e.to_string()),
+    };
+    let loaded = load(&Source { name: &path.display().to_string(), text: &text }, &options);
+    Ok(Read { text, loaded })
+}
+
+/// Reads a platform file that must be sound; warnings are shown and pass.
+///
+/// # Errors
+/// When it cannot be read or has errors; the errors are shown.
+pub fn platform(path: &Path, environment: Option<&str>) -> Result<Platform, Exit> {
+    let Read { text, loaded } = read(path, environment)?;
+    show(path, &text, &loaded.problems);
+    loaded.platform.ok_or_else(|| Exit::silent(FINDINGS))
+}
+
+/// Shows problems on stderr, each with its line.
+pub fn show(path: &Path, text: &str, problems: &[Problem]) {
+    let name = path.display().to_string();
+    for problem in problems {
+        eprint!("{}", drawn(&name, text, problem));
+    }
+}
+
+/// One problem drawn with its line.
+pub fn drawn(name: &str, text: &str, problem: &Problem) -> String {
+    let severity = match problem.severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
+    };
+    let span = problem.span.start.min(text.len())..problem.span.end.clamp(problem.span.start, text.len().max(problem.span.start));
+    let label = LabeledSpan::at(span, if problem.reason.is_empty() { "here" } else { problem.reason.as_str() });
+    let mut diagnostic =
+        MietteDiagnostic::new(problem.message.clone()).with_code(problem.code).with_severity(severity).with_label(label);
+    if !problem.help.is_empty() {
+        diagnostic = diagnostic.with_help(problem.help.clone());
+    }
+    let report = Report::new(diagnostic).with_source_code(NamedSource::new(name, text.to_owned()));
+    let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut out = String::new();
+    // Writing into a string does not fail.
+    let _ = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(110).render_report(&mut out, report.as_ref());
+    out
+}

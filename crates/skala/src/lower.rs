@@ -1,0 +1,130 @@
+//! From the platform file to what the edge crates take: processes, routes, upstreams, limits.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use skala_autoscaler::Directive;
+use skala_controller::platform::{Amounts, Backoff, LogRotation, ProcessSpec, Readiness, ReadyWhen};
+use skala_controller::probe::Check;
+use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams};
+use skala_gateway::{HostPattern, Limits, RouteSpec, RouteTable};
+use skala_runtime::Station;
+use skala_spec::Platform;
+use skala_spec::model::{Probe, ResourceList, Route, Scale, Service, Work};
+use skala_spec::scalar::HostPort;
+use skala_types::{Bytes, Replicas, ServiceName};
+
+/// The stations of a platform, by service.
+pub type Stations = BTreeMap<ServiceName, Arc<Station>>;
+
+/// The address to listen on.
+pub fn listen(at: &HostPort) -> anyhow::Result<SocketAddr> {
+    let mut found = (at.host(), at.port()).to_socket_addrs().with_context(|| format!("resolve {at}"))?;
+    found.next().ok_or_else(|| anyhow!("{at} has no address"))
+}
+
+/// How to run a replica; `None` for upstreams. Relative folders are relative to the platform file's.
+pub fn process(service: &Service, folder: &Path) -> Option<ProcessSpec> {
+    let Some(Work::Command(command)) = service.work() else { return None };
+    let r = &service.readiness;
+    Some(ProcessSpec {
+        command: command.words().to_vec(),
+        cwd: Some(service.working_dir.as_ref().map_or_else(|| folder.to_owned(), |dir| folder.join(dir))),
+        env: service.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+        requests: amounts(&service.resources.requests),
+        limits: amounts(&service.resources.limits),
+        readiness: Readiness {
+            when: match r.probe() {
+                Probe::Http { path, .. } => ReadyWhen::Answers(Check::HttpGet { path: path.to_owned() }),
+                Probe::Tcp { .. } => ReadyWhen::Answers(Check::Tcp),
+                Probe::LogLine(text) => ReadyWhen::Logs(text.to_owned()),
+            },
+            period: r.period.get(),
+            timeout: r.timeout.get(),
+            failure_threshold: r.failure_threshold,
+            success_threshold: r.success_threshold,
+            start_timeout: r.start_timeout.get(),
+        },
+        restart: Backoff {
+            initial: service.restart.initial.get(),
+            max: service.restart.max.get(),
+            reset_after: service.restart.reset_after.get(),
+            crash_loop_after: service.restart.crash_loop_after,
+        },
+        log: LogRotation { max_size: Bytes(service.logs.max_size.bytes()), keep: service.logs.keep },
+    })
+}
+
+fn amounts(list: &ResourceList) -> Amounts {
+    Amounts { cpu: list.cpu.map(|c| c.cores()), memory: list.memory.map(|m| Bytes(m.bytes())) }
+}
+
+/// What the controller needs of a service that it scales; `None` for upstreams.
+pub fn scaled(name: &ServiceName, service: &Service, station: &Arc<Station>) -> anyhow::Result<Option<ServiceConfig>> {
+    let Some(policy) = service.policy() else { return Ok(None) };
+    let policy = policy.map_err(|problems| {
+        let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow!("services.{name}.autoscaling: {}", all.join("; "))
+    })?;
+    let standing = match service.scale() {
+        Scale::Fixed(0) => Some(Directive::Hold { replicas: Replicas(0), until: None }),
+        Scale::Auto(a) if a.paused => Some(Directive::Pause { until: None }),
+        _ => None,
+    };
+    let station = Arc::clone(station);
+    Ok(Some(ServiceConfig { name: name.clone(), station, policy, drain: service.drain.get(), standing }))
+}
+
+/// A service of upstreams; `None` for one that skala runs.
+pub fn upstreams(service: &Service, station: &Arc<Station>) -> Option<Upstreams> {
+    let Some(Work::Upstreams(addresses)) = service.work() else { return None };
+    let r = &service.readiness;
+    let target = |at: &HostPort| Target { host: at.host().to_owned(), port: at.port() };
+    Some(Upstreams {
+        station: Arc::clone(station),
+        targets: addresses.iter().map(|u| target(&u.address)).collect(),
+        health: HealthCheck {
+            check: match r.probe() {
+                Probe::Http { path, .. } => Check::HttpGet { path: path.to_owned() },
+                Probe::Tcp { .. } | Probe::LogLine(_) => Check::Tcp,
+            },
+            period: r.period.get(),
+            timeout: r.timeout.get(),
+            failure_threshold: r.failure_threshold,
+            success_threshold: r.success_threshold,
+        },
+    })
+}
+
+/// The gateway's routes.
+pub fn routes(platform: &Platform, stations: &Stations) -> anyhow::Result<RouteTable> {
+    let specs = platform.routes().into_iter().map(|route| spec(platform, &route, stations));
+    RouteTable::try_new(specs.collect::<anyhow::Result<_>>()?).context("routes")
+}
+
+fn spec(platform: &Platform, route: &Route, stations: &Stations) -> anyhow::Result<RouteSpec> {
+    let missing = || anyhow!("the route {} names a service '{}' that is not there", route.path, route.service);
+    let service = platform.services.get(&route.service).ok_or_else(missing)?;
+    let station = stations.get(&route.service).ok_or_else(missing)?;
+    Ok(RouteSpec {
+        host: route.host.as_ref().map(|h| HostPattern::parse(&h.to_string())).transpose()?,
+        timeout: route.timeout.get(),
+        max_body: route.max_body.bytes(),
+        upstream_keep_alive: service.keep_alive.get(),
+        ..RouteSpec::new(&route.path, Arc::clone(station))
+    })
+}
+
+/// The gateway's bounds.
+pub fn limits(platform: &Platform) -> Limits {
+    let g = &platform.gateway;
+    Limits {
+        max_header_bytes: usize::try_from(g.max_header_size.bytes()).unwrap_or(usize::MAX),
+        header_timeout: g.header_timeout.get(),
+        keep_alive: g.idle_timeout.get(),
+        ..Limits::default()
+    }
+}

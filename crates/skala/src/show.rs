@@ -1,0 +1,149 @@
+//! Showing results: tables for people, JSON for programs. The only place that writes to stdout.
+#![expect(clippy::print_stdout, reason = "results of verbs go to stdout")]
+
+use std::io::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use skala_console::views::{Events, Replicas, Status};
+use skala_types::{Bytes, Time};
+
+/// A line on stdout. A closed pipe (`| head`) ends quietly.
+pub fn say(text: &str) {
+    // The reader may have gone; there is nobody left to tell.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A document as indented JSON.
+pub fn json(document: &impl Serialize) {
+    say(&serde_json::to_string_pretty(document).expect("documents are plain data with string keys"));
+}
+
+fn table(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn ms(value: f64) -> String {
+    match value {
+        0.0 => "-".into(),
+        v if v < 10.0 => format!("{v:.1}ms"),
+        v if v < 10_000.0 => format!("{v:.0}ms"),
+        v => format!("{:.1}s", v / 1000.0),
+    }
+}
+
+/// Age of an RFC 3339 time at another, in one unit.
+fn age(then: &str, now: Time) -> String {
+    let Ok(then) = then.parse::<Time>() else { return "-".into() };
+    match now.since(then).as_secs() {
+        s @ 0..120 => format!("{s}s"),
+        s @ 120..7200 => format!("{}m", s / 60),
+        s @ 7200..172_800 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
+/// The table of `skala status`.
+pub fn status(s: &Status) {
+    say(&format!("platform {}   gateway {}   skala {} (process {})\n", s.platform, s.gateway, s.version, s.pid));
+    let mut t = table(
+        &[
+            "SERVICE",
+            "REPLICAS",
+            "BOUNDS",
+            "RPS",
+            "IN FLIGHT",
+            "WAITING",
+            "P50",
+            "P95",
+            "P99",
+            "ERRORS",
+            "CPU",
+            "MEMORY",
+            "COST/H",
+        ],
+        &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    );
+    for v in &s.services {
+        let mut replicas = if v.managed { format!("{}/{}", v.ready, v.desired) } else { v.ready.to_string() };
+        for (n, word) in [(v.starting, "starting"), (v.unhealthy, "unhealthy"), (v.draining, "draining")] {
+            if n > 0 {
+                replicas += &format!(" +{n} {word}");
+            }
+        }
+        let bounds = if v.managed { format!("{}-{}", v.min_replicas, v.max_replicas) } else { "upstreams".into() };
+        let cost = match (v.cost_per_hour, &s.currency) {
+            (Some(cost), Some(currency)) => format!("{cost:.3} {currency}"),
+            _ => "-".into(),
+        };
+        t.add_row([
+            v.name.clone(),
+            replicas,
+            bounds,
+            format!("{:.1}", v.requests_per_second),
+            v.in_flight.to_string(),
+            v.waiting.to_string(),
+            ms(v.latency_ms.p50),
+            ms(v.latency_ms.p95),
+            ms(v.latency_ms.p99),
+            format!("{:.1}%", v.error_ratio * 100.0),
+            if v.managed { format!("{:.2}", v.cpu_cores) } else { "-".into() },
+            if v.managed { Bytes(v.memory_bytes).to_string() } else { "-".into() },
+            cost,
+        ]);
+    }
+    say(&t.to_string());
+    for v in s.services.iter().filter(|v| v.managed) {
+        if let Some(directive) = &v.directive {
+            say(&format!("\n{}: {directive}", v.name));
+        }
+    }
+    if !s.problems.is_empty() {
+        say("\nproblems:");
+        s.problems.iter().for_each(|p| say(&format!("  {p}")));
+    }
+}
+
+/// The table of `skala ps`.
+pub fn replicas(r: &Replicas, now: Time) {
+    let mut t = table(
+        &["REPLICA", "PHASE", "ADDRESS", "PID", "CPU", "MEMORY", "IN FLIGHT", "SERVED", "RESTARTS", "AGE", "LAST EXIT"],
+        &[4, 5, 6, 7, 8, 9],
+    );
+    for v in &r.replicas {
+        t.add_row([
+            v.name.clone(),
+            v.phase.clone(),
+            v.address.clone().unwrap_or_else(|| "-".into()),
+            v.pid.map_or("-".into(), |p| p.to_string()),
+            format!("{:.2}", v.cpu_cores),
+            Bytes(v.memory_bytes).to_string(),
+            v.in_flight.to_string(),
+            v.served.to_string(),
+            v.restarts.to_string(),
+            age(&v.started_at, now),
+            v.last_exit.clone().unwrap_or_default(),
+        ]);
+    }
+    say(&t.to_string());
+}
+
+/// The lines of `skala events`.
+pub fn events(e: &Events) {
+    for v in &e.events {
+        let subject = match (&v.service, v.replica) {
+            (Some(service), Some(id)) => format!("{service}-{id}"),
+            (Some(service), None) => service.clone(),
+            _ => "skala".into(),
+        };
+        say(&format!("{}  {subject:<16} {:<11} {}", v.at, v.kind, v.text));
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per verb, or per few that belong together.
+
+pub mod check;
+pub mod demo;
+pub mod down;
+pub mod load;
+pub mod logs;
+pub mod orders;
+pub mod query;
+pub mod replay;
+pub mod up;
