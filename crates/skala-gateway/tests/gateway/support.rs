@@ -31,7 +31,7 @@ pub(crate) fn rig_with(
     adjust: impl Fn(&mut GatewayConfig, &mut RouteSpec),
 ) -> Rig {
     a_panic_of_the_gateway_is_fatal();
-    let settings = Settings { concurrency, max_waiting: 10, balance: Balance::RoundRobin };
+    let settings = Settings { concurrency, max_waiting: 10, balance: Balance::RoundRobin, ..Settings::default() };
     let station = Station::new("api".into(), settings, Clock::system(), 1);
     let endpoints = backends.iter().enumerate().map(|(i, &b)| station.add_endpoint(ReplicaId(i as u64), b, 1.0, true)).collect();
     let mut config = GatewayConfig::new("127.0.0.1:0".parse().unwrap());
