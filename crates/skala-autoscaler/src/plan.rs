@@ -88,7 +88,7 @@ pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time
     let counterfactuals = counterfactuals(&case, desired, &clamps);
     let held = matches!(case.directive, Some(Directive::Hold { .. }));
 
-    keep_books(&mut next, policy, &notes, now, current, desired, decision.recommended);
+    keep_books(&mut next, policy, &notes, now, current, desired, decision.recommended, held);
     next.above_max_by_hold = desired > policy.max() && (held || state.above_max_by_hold);
     let actions = actions(&mut next, observation, current, desired);
     let report = Report {
@@ -106,7 +106,17 @@ pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time
     Plan { desired: Replicas(desired), actions, state: next, report }
 }
 
-fn keep_books(next: &mut State, policy: &Policy, notes: &Notes, now: Time, current: u32, desired: u32, recommended: u32) {
+#[expect(clippy::too_many_arguments, reason = "the books note everything about a decision, in one place")]
+fn keep_books(
+    next: &mut State,
+    policy: &Policy,
+    notes: &Notes,
+    now: Time,
+    current: u32,
+    desired: u32,
+    recommended: u32,
+    held: bool,
+) {
     next.recommendations.push(Replicas(recommended), now, policy.longest_window());
     for fresh in &notes.averages {
         match next.averages.iter_mut().find(|a| a.metric == fresh.metric) {
@@ -117,9 +127,16 @@ fn keep_books(next: &mut State, policy: &Policy, notes: &Notes, now: Time, curre
     // An average whose metric left the policy would keep the state growing over many policies.
     next.averages.retain(|a| policy.spec().metrics.iter().any(|m| m.name() == a.metric));
     if desired != current {
-        let log = if desired > current { &mut next.scale_ups } else { &mut next.scale_downs };
-        log.record(now, desired.abs_diff(current), policy.longest_period());
         next.last_scale = Some(LastScale { at: now, from: Replicas(current), to: Replicas(desired) });
+    }
+    // A size by hand uses up nothing of what the policies allow the metrics, nor does reaching `minReplicas`: `autoscaling/v2`
+    // counts the latter, so that a service that has just started could not follow a surge.
+    let added = desired.saturating_sub(current.max(policy.min()));
+    let removed = current.saturating_sub(desired);
+    for (log, change) in [(&mut next.scale_ups, added), (&mut next.scale_downs, removed)] {
+        if change > 0 && !held {
+            log.record(now, change, policy.longest_period());
+        }
     }
 }
 

@@ -427,11 +427,12 @@ fn directives() {
     check(
         &still,
         expect![[r#"
-        14 stays: held by hand until 08:01:00; requestsPerSecond wants 8
-          metric requestsPerSecond 800.0/s (target 100.0/s per replica) wants 8
-          clamp hold: 8 -> 14 (by hand until 08:01:00, outside minReplicas to maxReplicas)
-          else 8 without the manual hold, from 08:01:00
-    "#]],
+            14 stays: held by hand until 08:01:00; requestsPerSecond wants 8
+              metric requestsPerSecond 800.0/s (target 100.0/s per replica) wants 8
+              clamp scaleDownPolicies: 8 -> 13 (policy 0)
+              clamp hold: 13 -> 14 (by hand until 08:01:00, outside minReplicas to maxReplicas)
+              else 13 without the manual hold, from 08:01:00
+        "#]],
     );
     check(
         &plan(&p, &still.state, &surge(14, 60).directive(hold), at(60)),
