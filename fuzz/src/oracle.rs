@@ -37,7 +37,7 @@ pub fn head(bytes: &[u8]) -> Result<Message<'_>, &'static str> {
         }
     }
     let (start, fields) = lines.split_first().ok_or("no start line")?;
-    if start.is_empty() || start.contains(&b'\t') {
+    if start.is_empty() {
         return Err("an odd start line");
     }
     let mut headers = Vec::new();
@@ -62,7 +62,7 @@ impl<'b> Message<'b> {
     pub fn request_line(&self) -> Result<(&'b [u8], &'b [u8], &'b [u8]), &'static str> {
         let parts: Vec<&[u8]> = self.start.split(|b| *b == b' ').collect();
         let &[method, target, version] = &parts[..] else { return Err("not three words in the request line") };
-        if method.is_empty() || !method.iter().all(|b| token(*b)) || target.is_empty() {
+        if method.is_empty() || !method.iter().all(|b| token(*b)) || target.is_empty() || target.contains(&b'\t') {
             return Err("no method or no target");
         }
         if version != b"HTTP/1.1" && version != b"HTTP/1.0" {
