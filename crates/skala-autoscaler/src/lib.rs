@@ -7,7 +7,7 @@
 //!   the replicas to remove are chosen here, by the least remaining work.
 //! Invariants: [`plan`] is total, pure and deterministic; the size stays within the bounds unless a person holds it elsewhere;
 //!   a metric that fails never shrinks a service.
-//! Tested: data rows in each module; properties and seeded loads in `tests/core`.
+//! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
 mod math;
 mod metric;

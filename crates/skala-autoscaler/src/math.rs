@@ -15,9 +15,12 @@ pub(crate) fn within(ratio: f64, tolerance_down: f64, tolerance_up: f64) -> bool
     (1.0 - tolerance_down) <= ratio && ratio <= (1.0 + tolerance_up)
 }
 
-/// A measurement that can be reasoned with: finite and not negative.
+/// A measurement beyond this (an exabyte, or as many requests) is a fault of the instrument.
+const ABSURD: f64 = 1e18;
+
+/// A measurement that can be reasoned with: a number, not negative, and small enough that sums and products stay finite.
 pub(crate) fn sane(x: f64) -> bool {
-    x.is_finite() && x >= 0.0
+    (0.0..ABSURD).contains(&x)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Inputs: policy, state, observation, `now`; nothing else.
 //! Method: `metric` proposes, `rules` decide, `victims` choose; this file keeps the books.
 //! Invariants: total, pure, deterministic; no text is made here; the next state is bounded.
-//! Tested: `tests/core`.
+//! Tested: `tests/decisions`.
 
 use serde::{Deserialize, Serialize};
 use skala_types::{ReplicaId, Replicas, Time};
@@ -48,6 +48,16 @@ pub enum Action {
 /// Plans the next step of one service.
 ///
 /// Total and pure: the same arguments give the same plan, and no input makes it panic.
+///
+/// ```
+/// use skala_autoscaler::{Action, Observation, Policy, State, plan};
+/// use skala_types::{ReplicaId, Replicas, Time};
+///
+/// let policy = Policy::fixed(Replicas(1));
+/// let first = plan(&policy, &State::new(), &Observation::default(), Time::from_secs(1_800_000_000));
+/// assert_eq!(first.actions, [Action::Start { replica: ReplicaId(1) }]);
+/// assert_eq!(first.report.headline(), "0 -> 1: minReplicas: 0 -> 1");
+/// ```
 pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time) -> Plan {
     let current = observation.current.0.min(REPLICAS_CEILING.0);
     let counts = Counts::of(observation);
@@ -78,7 +88,7 @@ pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time
     let counterfactuals = counterfactuals(&case, desired, &clamps);
     let held = matches!(case.directive, Some(Directive::Hold { .. }));
 
-    keep_books(&mut next, policy, &notes, now, current, desired, decision.recommended);
+    keep_books(&mut next, policy, &notes, now, current, desired, decision.recommended, held);
     next.above_max_by_hold = desired > policy.max() && (held || state.above_max_by_hold);
     let actions = actions(&mut next, observation, current, desired);
     let report = Report {
@@ -96,7 +106,17 @@ pub fn plan(policy: &Policy, state: &State, observation: &Observation, now: Time
     Plan { desired: Replicas(desired), actions, state: next, report }
 }
 
-fn keep_books(next: &mut State, policy: &Policy, notes: &Notes, now: Time, current: u32, desired: u32, recommended: u32) {
+#[expect(clippy::too_many_arguments, reason = "the books note everything about a decision, in one place")]
+fn keep_books(
+    next: &mut State,
+    policy: &Policy,
+    notes: &Notes,
+    now: Time,
+    current: u32,
+    desired: u32,
+    recommended: u32,
+    held: bool,
+) {
     next.recommendations.push(Replicas(recommended), now, policy.longest_window());
     for fresh in &notes.averages {
         match next.averages.iter_mut().find(|a| a.metric == fresh.metric) {
@@ -107,9 +127,16 @@ fn keep_books(next: &mut State, policy: &Policy, notes: &Notes, now: Time, curre
     // An average whose metric left the policy would keep the state growing over many policies.
     next.averages.retain(|a| policy.spec().metrics.iter().any(|m| m.name() == a.metric));
     if desired != current {
-        let log = if desired > current { &mut next.scale_ups } else { &mut next.scale_downs };
-        log.record(now, desired.abs_diff(current), policy.longest_period());
         next.last_scale = Some(LastScale { at: now, from: Replicas(current), to: Replicas(desired) });
+    }
+    // A size by hand uses up nothing of what the policies allow the metrics, nor does reaching `minReplicas`: `autoscaling/v2`
+    // counts the latter, so that a service that has just started could not follow a surge.
+    let added = desired.saturating_sub(current.max(policy.min()));
+    let removed = current.saturating_sub(desired);
+    for (log, change) in [(&mut next.scale_ups, added), (&mut next.scale_downs, removed)] {
+        if change > 0 && !held {
+            log.record(now, change, policy.longest_period());
+        }
     }
 }
 

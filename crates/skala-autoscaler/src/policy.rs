@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing; holds what [`crate::plan`] may rely on.
 //! Invariants: every rule of `validate` holds; a policy is only made through them, also when it is read back from the journal.
-//! Tested: `tests` below.
+//! Tested: `tests/decisions` rows `what_a_policy_may_not_say`.
 
 use std::fmt;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Decides: nothing; it names every setting, its unit and its default.
 //! Inputs: the `autoscaling` section of a service, or an `autoscaling/v2` manifest, already parsed.
 //! Invariants: none before [`crate::Policy::try_new`].
-//! Tested: `validate`, and the defaults in `tests/core`.
+//! Tested: `tests/decisions` rows, which start from the defaults.
 
 use std::fmt;
 use std::time::Duration;

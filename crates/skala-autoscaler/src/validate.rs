@@ -3,7 +3,7 @@
 //! Decides: whether a [`PolicySpec`] can be planned with, naming every field that cannot stand.
 //! Inputs: the spec.
 //! Method: the validation rules of `autoscaling/v2`, plus those of skala's own metrics; all findings in one pass.
-//! Tested: `tests` below.
+//! Tested: `tests/decisions` rows `what_a_policy_may_not_say`.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 //! Method: first those that do no work (failing, then starting, then not ready), then ready ones with the least remaining
 //!   work; among equals the newest goes, because its caches and pools are the coldest.
 //! Invariants: draining replicas are never chosen again; never more than asked for.
-//! Tested: `tests/core` rows `victims`.
+//! Tested: `tests/decisions` rows `victims`.
 
 use std::cmp::Reverse;
 

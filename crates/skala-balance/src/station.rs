@@ -360,11 +360,17 @@ impl Station {
         }
     }
 
-    /// Does not choose an endpoint for a while: a connection to it was refused.
-    pub fn shun(&mut self, id: EndpointId, until: Time) {
-        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id) {
-            e.shunned_until = until;
-        }
+    /// Does not choose an endpoint for a while: a connection to it was refused. `true` when it was not shunned already.
+    pub fn shun(&mut self, now: Time, id: EndpointId, until: Time) -> bool {
+        let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id) else { return false };
+        let begins = e.shunned_until <= now;
+        e.shunned_until = until;
+        begins
+    }
+
+    /// Whether an endpoint is passed over at present.
+    pub fn is_shunned(&self, now: Time, id: EndpointId) -> bool {
+        self.endpoints.iter().any(|e| e.id == id && now < e.shunned_until)
     }
 
     /// Forgets an endpoint; requests still in service there finish on their own.

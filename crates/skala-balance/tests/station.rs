@@ -80,7 +80,8 @@ fn a_retry_keeps_its_place_and_avoids_what_it_tried() {
 fn a_shunned_endpoint_is_chosen_again_later() {
     let mut s = station(None, 10);
     let a = s.add_endpoint(ReplicaId(1), 1.0, EndpointState::Ready);
-    s.shun(a, at(500));
+    assert!(s.shun(at(0), a, at(400)));
+    assert!(!s.shun(at(0), a, at(500)), "it is shunned already, only longer");
     assert_eq!(admit(&mut s, at(0)).1, Admission::Waiting);
     assert_eq!(s.dispatch_next(at(499)), None);
     assert_eq!(s.dispatch_next(at(500)).unwrap().endpoint, a);

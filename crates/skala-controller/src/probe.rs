@@ -4,7 +4,7 @@
 //! Inputs: address, check, timeout.
 //! Method: HTTP/1.1 GET with `Connection: close` (RFC 9112); a status of 200-399 passes, as in Kubernetes' probes.
 //! Invariants: reads at most 64 KiB; returns by `timeout`; holds no connection afterwards.
-//! Tested: `tests/local_probe.rs`.
+//! Tested: `tests/local/probe.rs`.
 
 use std::fmt;
 use std::io;

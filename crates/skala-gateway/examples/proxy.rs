@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use skala_balance::{Balance, Settings};
+use skala_balance::Settings;
 use skala_gateway::{Gateway, GatewayConfig, RouteSpec, RouteTable};
 use skala_runtime::{Clock, Station};
 use skala_types::ReplicaId;

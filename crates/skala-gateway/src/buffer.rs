@@ -20,9 +20,12 @@ const MAX_STORAGE: usize = 64 * 1024;
 pub(crate) const OUTPUT_LIMIT: usize = 32 * 1024;
 /// Buffers kept per thread (4 MiB of each kind).
 const MAX_FREE: usize = 256;
+/// Large buffers kept per thread (4 MiB).
+const MAX_FREE_BULK: usize = 64;
 
 thread_local! {
     static FREE_INPUTS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static FREE_BULK: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
     static FREE_OUTPUTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -50,7 +53,7 @@ impl Input {
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start = (self.start + n).min(self.end);
+        self.start = self.start.saturating_add(n).min(self.end);
         if self.is_empty() {
             self.release();
         }
@@ -59,23 +62,23 @@ impl Input {
     fn release(&mut self) {
         (self.start, self.end) = (0, 0);
         let storage = std::mem::take(&mut self.storage);
-        if storage.len() == STORAGE {
-            FREE_INPUTS.with_borrow_mut(|free| {
-                if free.len() < MAX_FREE {
-                    free.push(storage);
-                }
-            });
-        }
+        let (free, max) = match storage.len() {
+            STORAGE => (&FREE_INPUTS, MAX_FREE),
+            MAX_STORAGE => (&FREE_BULK, MAX_FREE_BULK),
+            _ => return,
+        };
+        free.with_borrow_mut(|free| {
+            if free.len() < max {
+                free.push(storage);
+            }
+        });
     }
 
     /// Makes room to read into, at most up to `max` bytes in all; `false` when there is none.
     fn make_room(&mut self, max: usize) -> bool {
         if self.storage.is_empty() {
-            self.storage = if self.bulk {
-                vec![0; MAX_STORAGE].into()
-            } else {
-                FREE_INPUTS.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; STORAGE].into())
-            };
+            let (free, size) = if self.bulk { (&FREE_BULK, MAX_STORAGE) } else { (&FREE_INPUTS, STORAGE) };
+            self.storage = free.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; size].into());
         }
         if self.end < self.storage.len() {
             return self.len() < max;

@@ -3,7 +3,7 @@
 //! Decides: when a connection ends.
 //! Invariants: requests of one connection are answered in the order in which they came; after a refusal the connection is closed,
 //! since what follows may not be what the client meant.
-//! Tested: `tests/strict.rs`, `tests/forward.rs`.
+//! Tested: `tests/gateway/strict.rs`, `tests/gateway/forward.rs`.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;

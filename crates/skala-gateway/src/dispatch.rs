@@ -1,50 +1,31 @@
 //! Gets one request answered: admission, a connection, the exchange, and another try where that is safe.
 //!
 //! Decides: whether a failed request is tried again, and what the client is told when it is not.
-//! Inputs: the station's leases, the thread's pool, faults of exchanges.
-//! Method: a request is repeated when no byte of it was sent, whatever its method; when bytes were sent but none of an answer came, only if the method is
-//! idempotent and all that was sent is still there. At most `MAX_RETRIES` times, on a replica not tried yet where there is one.
+//! Inputs: the station's leases, the failures of single tries.
+//! Method: a request is repeated when no byte of it was sent, whatever its method; when bytes were sent but none of an answer
+//! reached the client, only if the method is idempotent and all that was sent is still there. At most `MAX_RETRIES` times, on a
+//! replica not tried yet where there is one.
 //! Invariants: a request that may have been processed and is not idempotent is never sent twice; every lease is finished.
-//! Tested: `tests/retry.rs`, `tests/faults.rs`.
+//! Tested: `tests/gateway/retry.rs`, `tests/gateway/faults.rs`.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use skala_balance::{EndpointId, EndpointState, Outcome};
 use skala_runtime::{Lease, Refused, Station};
-use tokio::net::TcpStream;
 
 use crate::answer::Answer;
-use crate::buffer::{READ_AHEAD, Side};
+use crate::attempt::{Answered, Failure};
+use crate::buffer::READ_AHEAD;
 use crate::conn::{Conn, Next};
-use crate::exchange::{Begun, Exchange, Fault};
+use crate::exchange::Fault;
 use crate::job::Job;
-use crate::pool::Check;
-use crate::tunnel;
 
 /// Tries after the first one.
 const MAX_RETRIES: usize = 2;
-
-/// Why one try did not answer the client.
-enum Failure {
-    /// No connection could be made.
-    Connect,
-    /// The exchange failed; whether over a connection that had served before.
-    Exchange { fault: Fault, reused: bool },
-}
-
-/// How one try answered the client.
-struct Answered {
-    outcome: Outcome,
-    next: Next,
-    /// The client's output still holds the end of the answer.
-    flush: bool,
-}
 
 impl Conn {
     /// Answers one request.
@@ -56,7 +37,7 @@ impl Conn {
             None => match self.while_here(station.admit(deadline)).await {
                 Some(Ok(lease)) => lease,
                 Some(Err(refused)) => return self.refused(&mut job, &refused).await,
-                None => return Next::Close,
+                None => return self.left(),
             },
         };
         let mut tried: Vec<EndpointId> = Vec::new();
@@ -86,66 +67,9 @@ impl Conn {
             lease = match self.while_here(station.readmit(lease, avoid, deadline)).await {
                 Some(Ok(lease)) => lease,
                 Some(Err(refused)) => return self.refused(&mut job, &refused).await,
-                None => return Next::Close,
+                None => return self.left(),
             };
         }
-    }
-
-    /// One try with one replica.
-    async fn attempt(&mut self, lease: &mut Lease, job: &mut Job, fresh: bool, deadline: Instant) -> Result<Answered, Failure> {
-        let endpoint = Arc::clone(lease.endpoint());
-        let key = Arc::as_ptr(&job.route.station).addr();
-        let check = if job.idempotent { Check::Known } else { Check::Thorough };
-        let pooled = if fresh { None } else { self.shared.pool.borrow_mut().take(key, endpoint.id, check) };
-        let reused = pooled.is_some();
-        let exchange_failure = |fault| Failure::Exchange { fault, reused };
-        let stream = match pooled {
-            Some(stream) => {
-                self.shared.counters.upstream_reuses.add(1);
-                stream
-            }
-            None => self.connect(endpoint.addr, deadline).await?,
-        };
-        self.timer.arm_at(deadline);
-        let mut replica = Side::new(stream);
-        let shared = Rc::clone(&self.shared);
-        let mut exchange = Exchange::new(&shared, &self.timer, &mut self.client, &mut replica, job);
-        let mut begun = exchange.begin().await.map_err(exchange_failure)?;
-        if begun.status == 101 {
-            return Ok(self.upgrade(lease, &mut replica).await);
-        }
-        let result = exchange.finish(&mut begun, lease).await;
-        let complete = exchange.is_upload_complete();
-        match result {
-            Ok(()) => {
-                if begun.reusable && complete && replica.input.is_empty() {
-                    let keep = job.route.upstream_keep_alive;
-                    shared.pool.borrow_mut().put(key, &endpoint, replica.stream, keep);
-                }
-                Ok(Answered { outcome: Outcome::Status(begun.status), next: after(&begun, complete), flush: true })
-            }
-            Err(Fault::Cut) if !begun.delivered => {
-                // Nothing has left yet: the client can still be told.
-                self.client.output.clear();
-                Err(exchange_failure(Fault::BadAnswer))
-            }
-            Err(Fault::ClientGone) => Ok(Answered { outcome: Outcome::ClientGone, next: Next::Close, flush: false }),
-            Err(_) => {
-                shared.counters.answers_cut.add(1);
-                let next = if begun.until_close { Next::Reset } else { Next::Close };
-                Ok(Answered { outcome: Outcome::Broken, next, flush: false })
-            }
-        }
-    }
-
-    async fn upgrade(&mut self, lease: &mut Lease, replica: &mut Side) -> Answered {
-        lease.first_byte();
-        self.shared.counters.tunnels.add(1);
-        if self.flush().await {
-            let idle = self.shared.limits.tunnel_idle_timeout;
-            tunnel::run(&mut self.client, replica, &self.timer, idle, &self.shared.counters).await;
-        }
-        Answered { outcome: Outcome::Status(101), next: Next::Close, flush: false }
     }
 
     /// Frees the replica, then sees the end of the answer off to the client.
@@ -162,26 +86,11 @@ impl Conn {
         answered.next
     }
 
-    /// Makes a connection, unless the client leaves first.
-    async fn connect(&mut self, addr: SocketAddr, deadline: Instant) -> Result<TcpStream, Failure> {
-        let patience = self.shared.limits.connect_timeout.min(deadline.saturating_duration_since(Instant::now()));
-        let limited = tokio::time::timeout(patience, TcpStream::connect(addr));
-        let gone = Failure::Exchange { fault: Fault::ClientGone, reused: false };
-        let stream = match self.while_here(limited).await.ok_or(gone)? {
-            Ok(Ok(stream)) => stream,
-            _ => return Err(Failure::Connect),
-        };
-        // Fails only on a connection that is gone already, which the first write will tell.
-        let _ = stream.set_nodelay(true);
-        self.shared.counters.upstream_connects.add(1);
-        Ok(stream)
-    }
-
     /// Runs `future` until it is done or the client has left (`None`).
-    async fn while_here<F: Future>(&mut self, future: F) -> Option<F::Output> {
+    pub(crate) async fn while_here<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let (client, counters) = (&mut self.client, &self.shared.counters);
-        let done = poll_fn(|cx| {
+        poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
@@ -193,11 +102,13 @@ impl Conn {
                 }
             }
         })
-        .await;
-        if done.is_none() {
-            counters.clients_gone.add(1);
-        }
-        done
+        .await
+    }
+
+    /// Nobody waits for an answer any more.
+    fn left(&self) -> Next {
+        self.shared.counters.clients_gone.add(1);
+        Next::Close
     }
 
     /// Tells the client that the station has no room for it.
@@ -214,8 +125,7 @@ impl Conn {
             Failure::Exchange { fault, .. } => match fault {
                 Fault::ClientGone => {
                     lease.finish(Outcome::ClientGone);
-                    self.shared.counters.clients_gone.add(1);
-                    return Next::Close;
+                    return self.left();
                 }
                 Fault::Request(reject) => {
                     self.shared.counters.count_reject(*reject);
@@ -226,7 +136,7 @@ impl Conn {
                     (Outcome::Broken, 504, "the replica did not answer in time".to_owned())
                 }
                 Fault::NoAnswer { .. } => {
-                    (Outcome::Broken, 502, "the replica closed the connection without an answer".to_owned())
+                    (Outcome::Broken, 502, "the replica closed the connection without a complete answer".to_owned())
                 }
                 Fault::BadAnswer | Fault::Cut => {
                     self.shared.counters.upstream_bad_answers.add(1);
@@ -266,14 +176,6 @@ impl Conn {
             (true, true) => Next::Close,
             (true, false) => Next::Linger,
         }
-    }
-}
-
-fn after(begun: &Begun, upload_complete: bool) -> Next {
-    match (begun.close, upload_complete) {
-        (false, _) => Next::Continue,
-        (true, true) => Next::Close,
-        (true, false) => Next::Linger,
     }
 }
 

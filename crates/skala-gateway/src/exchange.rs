@@ -5,7 +5,9 @@
 //! Method: one loop polls both directions, so an answer may begin before the request has ended, and a client that leaves is
 //! noticed whatever the replica is doing. The head and what is there of the body leave in one write.
 //! Invariants: at most one buffer per direction waits; a cut answer never looks complete.
-//! Tested: `tests/forward.rs`, `tests/faults.rs`.
+//! Tested: `tests/gateway/forward.rs`, `tests/gateway/faults.rs`.
+
+mod upload;
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -33,9 +35,9 @@ const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 /// Why an exchange ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The replica closed or failed without a byte of an answer; whether a byte of the request was sent.
+    /// The replica closed or failed before any of its answer reached the client; whether a byte of the request was sent.
     NoAnswer { sent: bool },
-    /// The replica failed within the answer's head, or its head is not HTTP that can be forwarded.
+    /// The answer is not HTTP that can be forwarded.
     BadAnswer,
     /// No answer in time.
     AnswerTimeout,
@@ -43,7 +45,7 @@ pub(crate) enum Fault {
     Request(Reject),
     /// The client left.
     ClientGone,
-    /// The answer stopped midway: the client's connection has to be cut. The status it had begun with.
+    /// The answer's body stopped midway.
     Cut,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Begun {
     pub(crate) close: bool,
     /// The end of the connection is the end of the body, so a cut one must not end in an orderly way.
     pub(crate) until_close: bool,
+    /// The head waits for the first byte of the body.
+    holds_head: bool,
     /// Some of the answer was written to the client.
     pub(crate) delivered: bool,
 }
@@ -135,10 +139,7 @@ impl<'a> Exchange<'a> {
             }
             match self.replica.poll_read(cx, MAX_RESPONSE_HEAD) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
-                Poll::Ready(_) if self.replica.input.is_empty() => {
-                    return Poll::Ready(Err(Fault::NoAnswer { sent: self.job.out.sent() > 0 }));
-                }
-                Poll::Ready(_) => return Poll::Ready(Err(Fault::BadAnswer)),
+                Poll::Ready(_) => return Poll::Ready(Err(Fault::NoAnswer { sent: self.job.out.sent() > 0 })),
                 Poll::Pending => break,
             }
         }
@@ -147,69 +148,6 @@ impl<'a> Exchange<'a> {
             return Poll::Ready(Err(if waits_for_client { Fault::Request(Reject::BodyTimeout) } else { Fault::AnswerTimeout }));
         }
         Poll::Pending
-    }
-
-    /// Moves the request's body on, and notices a client that leaves.
-    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
-        while !self.upload_over {
-            if !self.job.body.is_done() {
-                let used = self.job.take_body(self.client.input.filled()).map_err(Fault::Request)?;
-                self.client.input.consume(used);
-            }
-            if !self.job.out.is_sent() {
-                match self.job.out.poll_write(cx, &mut self.replica.stream) {
-                    Poll::Ready(Ok(_)) => {
-                        self.job.note_sent();
-                        if !self.job.body.is_done() {
-                            self.timer.arm(self.shared.limits.body_idle_timeout);
-                        }
-                        continue;
-                    }
-                    // The replica may have answered before it stopped reading: its answer decides.
-                    Poll::Ready(Err(_)) => {
-                        (self.upload_over, self.upload_failed) = (true, true);
-                        break;
-                    }
-                    Poll::Pending => return Ok(()),
-                }
-            }
-            if self.job.body.is_done() {
-                self.upload_over = true;
-                // The upload took its own time: the answer's begins now.
-                if self.upload_since.is_some() && !self.answering {
-                    self.timer.arm(self.job.route.timeout);
-                }
-                break;
-            }
-            match self.client.poll_read(cx, READ_AHEAD) {
-                Poll::Ready(Ok(n)) if n > 0 => {
-                    self.shared.counters.bytes_in.add(n as u64);
-                    self.timer.arm(self.shared.limits.body_idle_timeout);
-                    self.check_upload_rate()?;
-                }
-                Poll::Ready(_) => return Err(Fault::ClientGone),
-                Poll::Pending => return Ok(()),
-            }
-        }
-        // The next request may come early, up to a bound; the end of the stream means that nobody waits for the answer.
-        loop {
-            match self.client.poll_read(cx, READ_AHEAD) {
-                Poll::Ready(Ok(n)) if n > 0 => self.shared.counters.bytes_in.add(n as u64),
-                Poll::Ready(_) => return Err(Fault::ClientGone),
-                Poll::Pending => return Ok(()),
-            }
-        }
-    }
-
-    /// Refuses an upload that trickles while it holds a replica; a dialogue, where the answer has begun, may take its time.
-    fn check_upload_rate(&mut self) -> Result<(), Fault> {
-        let limits = &self.shared.limits;
-        let waited = self.timer.now().saturating_duration_since(*self.upload_since.get_or_insert_with(|| self.timer.now()));
-        let expected = waited.as_secs_f64() * limits.min_upload_rate as f64;
-        if !self.answering && waited > limits.body_idle_timeout && (self.job.body.passed() as f64) < expected {
-            return Err(Fault::Request(Reject::BodyTimeout));
-        }
-        Ok(())
     }
 
     /// Reads a complete head; `None` for an interim one, which is passed on.
@@ -244,6 +182,7 @@ impl<'a> Exchange<'a> {
             reusable: response.reusable,
             close,
             until_close: framing == Framing::UntilClose,
+            holds_head: matches!(response.framing, Framing::Length(1..)),
             delivered: self.client.output.sent() > 0,
         };
         rewrite::response_head(
@@ -267,12 +206,15 @@ impl<'a> Exchange<'a> {
             // What needs no reframing and has no head to travel with is written straight from the replica's input.
             if !self.client.output.bytes.is_empty() || begun.body.verbatim(self.replica.input.len()) == 0 {
                 let used = begun.body.transfer(self.replica.input.filled(), self.client.output.writer(), OUTPUT_LIMIT);
-                self.replica.input.consume(used.map_err(|_| Fault::Cut)?);
+                self.replica.input.consume(used.map_err(|_| Fault::BadAnswer)?);
             }
             if begun.body.is_done() {
                 return Poll::Ready(Ok(()));
             }
-            match self.poll_deliver(cx, begun, lease) {
+            // A head that announces a short wait for its body travels with the body's first bytes: one write less, and an
+            // answer that breaks off in between can still be had from another replica.
+            let held = begun.holds_head && begun.body.passed() == 0;
+            match if held { Poll::Ready(Ok(())) } else { self.poll_deliver(cx, begun, lease) } {
                 Poll::Ready(Ok(())) if begun.body.is_done() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(())) if !self.replica.input.is_empty() => continue,
                 Poll::Ready(Ok(())) => {}
@@ -288,7 +230,11 @@ impl<'a> Exchange<'a> {
         }
         self.poll_upload(cx).map_err(|fault| if fault == Fault::ClientGone { fault } else { Fault::Cut })?;
         if self.timer.poll(cx).is_ready() {
-            return Poll::Ready(Err(if self.client.output.is_sent() { Fault::Cut } else { Fault::ClientGone }));
+            return Poll::Ready(Err(match (begun.delivered, self.client.output.is_sent()) {
+                (false, _) => Fault::AnswerTimeout,
+                (true, true) => Fault::Cut,
+                (true, false) => Fault::ClientGone,
+            }));
         }
         Poll::Pending
     }

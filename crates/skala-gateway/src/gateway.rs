@@ -4,7 +4,7 @@
 //! Method: the socket is bound once and shared, without SO_REUSEPORT, so that a second process on the same port fails instead of
 //! taking half of the requests.
 //! Invariants: after `shutdown` no connection is accepted; after its grace none is open.
-//! Tested: `tests/lifecycle.rs`.
+//! Tested: `tests/gateway/lifecycle.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -170,6 +170,8 @@ fn run(runtime: &LocalRuntime, listener: StdListener, shared: Rc<Shared>, mut ph
             Ok(listener) => {
                 let ticker = spawn_local(tick(Rc::clone(&shared)));
                 accept(&listener, &shared, &mut phase).await;
+                // Before the port closes: whoever sees that it has may rely on every later answer ending its connection.
+                shared.draining.set(true);
                 drop(listener);
                 drain(&shared, &phase).await;
                 ticker.abort();
@@ -225,7 +227,6 @@ async fn drain(shared: &Rc<Shared>, phase: &watch::Receiver<Phase>) {
         Phase::Drain(until) => until,
         Phase::Serve => Instant::now(),
     };
-    shared.draining.set(true);
     shared.wheel.wake_all();
     while shared.wheel.len() > 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;

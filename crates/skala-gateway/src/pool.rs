@@ -4,17 +4,16 @@
 //! Method: last in, first out, so that surplus connections age out; one that has bytes to read, or its end, is dropped: nobody
 //! asked for those bytes.
 //! Invariants: bounded per endpoint; nothing is kept to an endpoint that is draining or gone.
-//! Tested: `tests/retry.rs`.
+//! Tested: `tests/gateway/retry.rs`.
 
 use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use skala_balance::EndpointId;
 use skala_runtime::Endpoint;
 use socket2::SockRef;
-use std::sync::Arc;
 use tokio::net::TcpStream;
 
 #[derive(Debug)]
@@ -33,12 +32,10 @@ struct Kept {
 /// The idle connections of a thread.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    kept: HashMap<Key, Kept>,
+    /// By the address of the endpoint, which no other can take while it is kept here.
+    kept: HashMap<usize, Kept>,
     max_per_endpoint: usize,
 }
-
-/// Endpoint numbers are given by each station, so its address tells stations apart.
-type Key = (usize, EndpointId);
 
 /// How hard to look whether a connection is still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +52,8 @@ impl Pool {
     }
 
     /// A connection that is open and silent, if there is one.
-    pub(crate) fn take(&mut self, station: usize, id: EndpointId, check: Check) -> Option<TcpStream> {
-        let kept = self.kept.get_mut(&(station, id))?;
+    pub(crate) fn take(&mut self, endpoint: &Arc<Endpoint>, check: Check) -> Option<TcpStream> {
+        let kept = self.kept.get_mut(&key(endpoint))?;
         let now = Instant::now();
         while let Some(idle) = kept.idle.pop() {
             if now.duration_since(idle.since) >= idle.keep {
@@ -70,12 +67,11 @@ impl Pool {
     }
 
     /// Keeps a connection for `keep`.
-    pub(crate) fn put(&mut self, station: usize, endpoint: &Arc<Endpoint>, stream: TcpStream, keep: Duration) {
+    pub(crate) fn put(&mut self, endpoint: &Arc<Endpoint>, stream: TcpStream, keep: Duration) {
         if endpoint.is_gone() || keep.is_zero() {
             return;
         }
-        let kept =
-            self.kept.entry((station, endpoint.id)).or_insert_with(|| Kept { endpoint: Arc::clone(endpoint), idle: Vec::new() });
+        let kept = self.kept.entry(key(endpoint)).or_insert_with(|| Kept { endpoint: Arc::clone(endpoint), idle: Vec::new() });
         if kept.idle.len() < self.max_per_endpoint {
             kept.idle.push(Idle { stream, since: Instant::now(), keep });
         }
@@ -97,6 +93,10 @@ impl Pool {
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
     }
+}
+
+fn key(endpoint: &Arc<Endpoint>) -> usize {
+    Arc::as_ptr(endpoint).addr()
 }
 
 fn is_silent(stream: &TcpStream, check: Check) -> bool {

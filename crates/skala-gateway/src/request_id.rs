@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 /// The longest id that is kept.
-const MAX: usize = 128;
+const MAX: usize = 96;
 
 /// An id as text, without allocation.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) struct RequestId {
 }
 
 impl RequestId {
-    /// Keeps a client's id, which is ASCII and at most 128 bytes long.
+    /// Keeps a client's id, which is ASCII and at most 96 bytes long.
     pub(crate) fn keep(id: &str) -> RequestId {
         let len = id.len().min(MAX);
         let mut bytes = [0; MAX];

@@ -165,7 +165,7 @@ fn matches_path(prefix: &str, target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use skala_balance::{Balance, Settings};
+    use skala_balance::Settings;
     use skala_runtime::Clock;
 
     use super::*;

@@ -4,7 +4,7 @@
 //! Method: one task per thread looks at all deadlines ten times a second. Setting one is a store to memory, where a timer of the
 //! runtime would be a tree operation per request; being up to a tenth of a second late matters to no timeout here.
 //! Invariants: a deadline is never early.
-//! Tested: by every timeout test in `tests/faults.rs`.
+//! Tested: by every timeout test in `tests/gateway/faults.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

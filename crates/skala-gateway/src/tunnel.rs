@@ -2,7 +2,7 @@
 //!
 //! Method: each direction reads only when what it read before has been written, so a slow reader slows its writer; the end of one
 //! direction is passed on as such.
-//! Tested: `tests/upgrade.rs`.
+//! Tested: `tests/gateway/upgrade.rs`.
 
 use std::future::poll_fn;
 use std::io;

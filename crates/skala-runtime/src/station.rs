@@ -279,15 +279,19 @@ impl Station {
     }
 
     /// A connection to an endpoint was refused: it is passed over for half a second, unless its replica is replaced sooner.
-    /// Must be called within a tokio runtime.
+    /// Must be called within a tokio runtime; at most one timer runs per endpoint.
     pub fn connect_failed(self: &Arc<Self>, id: EndpointId) {
-        let until = self.clock.now() + SHUN;
-        self.change(|inner, _| inner.core.shun(id, until));
+        if !self.change(|inner, now| inner.core.shun(now, id, now + SHUN)) {
+            return;
+        }
         let station = Arc::downgrade(self);
         tokio::spawn(async move {
-            tokio::time::sleep(SHUN).await;
-            if let Some(station) = station.upgrade() {
-                station.change(|_, _| ());
+            loop {
+                tokio::time::sleep(SHUN).await;
+                let Some(station) = station.upgrade() else { return };
+                if station.change(|inner, now| !inner.core.is_shunned(now, id)) {
+                    return;
+                }
             }
         });
     }

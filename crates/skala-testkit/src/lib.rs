@@ -1,1 +1,3 @@
 //! Fake and real backends for tests.
+
+pub mod http;

@@ -31,6 +31,7 @@ impl<T> Sampled<T> {
 
 /// Summary of a distribution of durations, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Distribution {
     /// Number of values.
     pub count: u64,
@@ -65,6 +66,7 @@ impl Distribution {
 ///
 /// Little's law ties the fields together: the mean of `in_flight` is about arrival rate x `service.mean`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StationSample {
     /// End of the window.
     pub at: Time,

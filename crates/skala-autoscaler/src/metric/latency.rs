@@ -7,7 +7,7 @@
 //!   window, so that the same slow answers are not paid for twice; replicas that are starting count against the proposal; and
 //!   shrinking goes in steps of a tenth (at least one).
 //! Invariants: too few answers never grow; they shrink only while there are fewer requests than replicas.
-//! Tested: `tests/core` rows `latency`.
+//! Tested: `tests/decisions` rows `latency`.
 
 use std::time::Duration;
 
@@ -43,7 +43,8 @@ pub(super) fn latency(scene: &Scene<'_>, quantile: Quantile, target: Duration, n
     }
     notes.inputs.push(measured(InputName::Latency(quantile), value, unit));
     let ratio = value / target;
-    let reading = Reading { value, ratio: Some(ratio), window: Window::Slow { length: slow.window }, age };
+    let reading =
+        Reading { value, ratio: Some(ratio).filter(|r| r.is_finite()), window: Window::Slow { length: slow.window }, age };
     MetricReport { name, unit, target, reading: Some(reading), result: by_ratio(scene, slow, ratio) }
 }
 

@@ -4,7 +4,7 @@
 //! Inputs: the policy's target, the replicas' samples, the station's windows, each with its age.
 //! Method: `replicas` (CPU, memory: sort the replicas, refill the gaps), `station` (totals), `latency` (a quantile).
 //! Invariants: a proposal is made of finite numbers only; a value that is missing, stale or absurd is a [`Failure`].
-//! Tested: each module; `tests/core`.
+//! Tested: each module; `tests/decisions`.
 
 mod latency;
 mod noise;

@@ -6,13 +6,20 @@
 //!   (Anscombe 1948) the spread is the same for small and large counts: x is above `mean` by z deviations when
 //!   x > mean + z sqrt(mean + 3/8) + z^2/4. A measurement with variance `spread` x mean is a count in units of `spread`.
 //! Invariants: the allowance is finite and >= 0 for finite input, and grows with the limit.
-//! Tested: `tests` below; seeded Poisson loads in `tests/core`.
+//! Tested: `tests` below; seeded Poisson loads in `tests/decisions`.
 
 use std::time::Duration;
 
-/// Deviations above the limit that a load must show before replicas are bought for it. At a steady 95 % of the limit this is
-/// about five deviations from the mean: less than one false alarm in a month of one-second looks.
+/// Deviations above the limit that a load must show before replicas are bought for it. A Poisson load at a steady 95 % of the
+/// limit shows them in less than three of a million one-second looks, whatever its rate.
 pub(crate) const GROWTH_DEVIATIONS: f64 = 4.0;
+
+/// Deviations of the fast window above the slow one that make a jump: the load has certainly changed. One more than for growth,
+/// because the slow window is itself random.
+pub(crate) const JUMP_DEVIATIONS: f64 = 5.0;
+
+/// Deviations above the limit that are enough after a jump: what is left to ask is only whether the load went above the limit.
+pub(crate) const AFTER_JUMP_DEVIATIONS: f64 = 1.0;
 
 /// Deviations by which the fast window must exceed the slow one to be believed instead of it.
 pub(crate) const WINDOW_DEVIATIONS: f64 = 2.5;

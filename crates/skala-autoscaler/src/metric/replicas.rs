@@ -7,7 +7,7 @@
 //!   give the ratio; before growing, missing and unready ones are taken to use nothing; before shrinking, missing ones are
 //!   taken to use all of their request; when the refill turns the direction round, the size stays.
 //! Invariants: a proposal never goes against its ratio; a sample that is absurd or stale is a missing one.
-//! Tested: `tests/core` rows `resources`.
+//! Tested: `tests/decisions` rows `resources`.
 
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ impl Goal {
         let length = scene.policy.spec().metric_window;
         let mean = |s: &Sorted| s.sum / f64::from(s.ready) / self.scale;
         let slow_ratio = slow.ratio(self);
-        let fast = fast.filter(|f| f.ratio(self) > (slow_ratio * GAUGE_EXCESS).max(1.0));
+        let fast = fast.filter(|f| f.ratio(self) > slow_ratio * GAUGE_EXCESS);
         let (sorted, window) = match fast {
             Some(fast) => {
                 let explained = mean(&slow) * GAUGE_EXCESS;

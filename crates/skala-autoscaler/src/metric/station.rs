@@ -4,15 +4,15 @@
 //! Inputs: the station's fast (1 s) and slow (10 s) windows; the current size, replicas that are starting included.
 //! Method: `autoscaling/v2` External AverageValue: ratio = total / (target x current); within tolerance the size stays, else
 //!   ceil(total / target). Growing needs an excess that chance does not explain, over one of three windows: the slow one, the
-//!   fast one when it stands out, or the average of the last minutes when the load is too small for ten seconds.
+//!   fast one when it stands out (a jump needs less of an excess), or the average of the last minutes when the load is too small for ten seconds.
 //! Invariants: proposals rise with the load; at size 0 the noise is judged against one replica.
-//! Tested: `tests/core` rows `station`, seeded loads `steady`.
+//! Tested: `tests/decisions` rows `station`, seeded loads `steady`.
 
 use std::time::Duration;
 
 use skala_types::StationSample;
 
-use super::noise::{self, GAUGE_EXCESS, GROWTH_DEVIATIONS, WINDOW_DEVIATIONS};
+use super::noise::{self, AFTER_JUMP_DEVIATIONS, GAUGE_EXCESS, GROWTH_DEVIATIONS, JUMP_DEVIATIONS, WINDOW_DEVIATIONS};
 use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
@@ -114,8 +114,9 @@ impl View {
                 (load.value, window, proposes(ceil_replicas(load.value / self.target).max(current), why))
             }
             None => {
-                let (replicas, why) = self.without_growth(scene, limit);
-                (self.slow.value, Window::Slow { length: self.slow.length }, proposes(replicas, why))
+                let (load, window) = self.standing_out().unwrap_or((self.slow, Window::Slow { length: self.slow.length }));
+                let (replicas, why) = self.without_growth(scene, limit, load.value);
+                (load.value, window, proposes(replicas, why))
             }
         };
         let ratio = (current > 0).then_some(value / limit).filter(|r| r.is_finite());
@@ -126,29 +127,37 @@ impl View {
     /// The load to grow for, when one of the windows shows an excess that chance does not explain.
     fn growth(&self, scene: &Scene<'_>, limit: f64, average: &Average) -> Option<(Load, Window)> {
         let enough = limit * (1.0 + scene.tolerance(Direction::Up));
-        let exceeds =
-            |load: &Load| load.value > enough && load.value > limit + noise::allowance(limit, load.spread, GROWTH_DEVIATIONS);
-        if let Some(fast) = self.fast.filter(|f| f.value > self.explained && exceeds(f)) {
-            let window = Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained };
-            return Some((fast, window));
-        }
-        if exceeds(&self.slow) {
-            return Some((self.slow, Window::Slow { length: self.slow.length }));
-        }
-        let spread = (self.spread_over)(self.sojourn, average.filled);
-        let sustained = Load { value: average.value, spread, length: average.filled };
-        // The slow window must agree, or the average would grow for a load that has already gone.
-        (self.slow.value > enough && exceeds(&sustained)).then_some((sustained, Window::Sustained { length: average.filled }))
+        let above = |load: &Load, mark: f64, deviations| load.value > mark + noise::allowance(mark, load.spread, deviations);
+        let exceeds = |load: &Load| load.value > enough && above(load, limit, GROWTH_DEVIATIONS);
+        let jumps = |fast: &Load| {
+            let changed = above(fast, self.slow.value, JUMP_DEVIATIONS);
+            changed && fast.value > enough && above(fast, limit, AFTER_JUMP_DEVIATIONS)
+        };
+        let fast = self.standing_out().filter(|(fast, _)| exceeds(fast) || jumps(fast));
+        let slow = exceeds(&self.slow).then_some((self.slow, Window::Slow { length: self.slow.length }));
+        let length = average.filled;
+        let sustained = Load { value: average.value, spread: (self.spread_over)(self.sojourn, length), length };
+        // The slow window must agree, or the average would grow for a load that has already gone; the smaller of both counts.
+        let agreed = Load { value: average.value.min(self.slow.value), ..sustained };
+        let sustained = (self.slow.value > enough && exceeds(&sustained)).then_some((agreed, Window::Sustained { length }));
+        // The largest, not the first: a load that lets one more window speak must not ask for less.
+        [slow, fast, sustained].into_iter().flatten().reduce(|a, b| if b.0.value > a.0.value { b } else { a })
+    }
+
+    /// The fast window, when it shows more than the slow one explains. It never speaks for less.
+    fn standing_out(&self) -> Option<(Load, Window)> {
+        let fast = self.fast.filter(|f| f.value > self.explained)?;
+        Some((fast, Window::Fast { length: fast.length, slow: self.slow.value, explained: self.explained }))
     }
 
     /// The proposal when nothing grows: the same size, or fewer.
-    fn without_growth(&self, scene: &Scene<'_>, limit: f64) -> (u32, Why) {
+    fn without_growth(&self, scene: &Scene<'_>, limit: f64, value: f64) -> (u32, Why) {
         let current = scene.current();
-        let wanted = ceil_replicas(self.slow.value / self.target);
+        let wanted = ceil_replicas(value / self.target);
         if current == 0 {
             return (wanted.min(1), Why::FromZero);
         }
-        let ratio = self.slow.value / limit;
+        let ratio = value / limit;
         if within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up)) {
             (current, Why::WithinTolerance)
         } else if ratio > 1.0 {

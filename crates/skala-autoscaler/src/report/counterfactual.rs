@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing; asks the same rules again with one of them, or one metric, left out.
 //! Method: every rule that spoke, and every metric when there are several; only answers that differ are kept.
-//! Tested: `tests/core` rows.
+//! Tested: `tests/decisions` rows.
 
 use std::fmt;
 
@@ -45,18 +45,22 @@ pub enum Absent {
 /// Asks again without each rule that spoke and each metric.
 pub(crate) fn counterfactuals(case: &Case<'_>, desired: u32, clamps: &[Clamp]) -> Vec<Counterfactual> {
     let mut found: Vec<Counterfactual> = Vec::new();
-    let mut ask = |left_out, without, from| {
-        let replicas = decide(case, left_out, None).desired;
-        if replicas != desired && !found.iter().any(|f| f.without == without) {
-            found.push(Counterfactual { replicas: Replicas(replicas), without, from });
-        }
-    };
     for clamp in clamps {
-        ask(Without::Rule(clamp.rule), Absent::Rule { rule: clamp.rule }, clamp.detail.until());
+        let without = Absent::Rule { rule: clamp.rule };
+        let replicas = decide(case, Without::Rule(clamp.rule), None).desired;
+        if replicas != desired && !found.iter().any(|f| f.without == without) {
+            found.push(Counterfactual { replicas: Replicas(replicas), without, from: clamp.detail.until() });
+        }
     }
     if case.metrics.len() > 1 {
+        // What the missing log alone would change is not the metric's doing.
+        let without_log = decide(case, Without::Log, None).desired;
         for (i, metric) in case.metrics.iter().enumerate() {
-            ask(Without::Metric(i), Absent::Metric { name: metric.name }, None);
+            let replicas = decide(case, Without::Metric(i), None).desired;
+            if replicas != desired && replicas != without_log {
+                let without = Absent::Metric { name: metric.name };
+                found.push(Counterfactual { replicas: Replicas(replicas), without, from: None });
+            }
         }
     }
     found

@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing. Typed, so that the journal can store it and a test can compare it; text is made on demand.
 //! Invariants: every number in it is finite, so that it survives JSON.
-//! Tested: `tests/core` rows; `text` for the wording.
+//! Tested: `tests/decisions` rows.
 
 mod counterfactual;
 mod outcome;
@@ -182,6 +182,13 @@ pub enum Detail {
         /// When the next earlier change leaves the policy's period.
         until: Option<Time>,
     },
+    /// A size set by hand.
+    Hold {
+        /// Until then, or until resumed.
+        until: Option<Time>,
+        /// Whether the size lies outside `minReplicas` to `maxReplicas`.
+        outside_bounds: bool,
+    },
 }
 
 impl Detail {
@@ -189,7 +196,7 @@ impl Detail {
     pub fn until(&self) -> Option<Time> {
         match *self {
             Detail::Until { time } => time,
-            Detail::Policy { until, .. } => until,
+            Detail::Policy { until, .. } | Detail::Hold { until, .. } => until,
             _ => None,
         }
     }

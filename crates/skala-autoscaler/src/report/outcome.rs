@@ -3,7 +3,7 @@
 //! Decides: which rule is named as the one that held the size.
 //! Method: a person's word first; else the last rule that brought the number back to the current size; else what the winning
 //!   metric said about itself.
-//! Tested: `tests/core` rows.
+//! Tested: `tests/decisions` rows.
 
 use serde::{Deserialize, Serialize};
 use skala_types::{ReplicaId, Replicas, Time};
@@ -117,7 +117,10 @@ pub(crate) fn outcome(
             Some(clamp) => by_rule(clamp, current),
             None if metrics.is_empty() => Held::Fixed,
             None if current == 0 => Held::ScaledToZero,
-            None => by_metric(metrics.iter().find(|m| Some(m.name) == winner)),
+            None => match winner {
+                Some(winner) => by_metric(metrics.iter().find(|m| m.name == winner)),
+                None => Held::MetricFailed { metric: metrics[0].name },
+            },
         },
     })
 }

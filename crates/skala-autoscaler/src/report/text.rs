@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing; words for `events` (one line) and `skala why` (many).
 //! Invariants: the same report gives the same text; times are UTC.
-//! Tested: `tests/core` rows.
+//! Tested: `tests/decisions` rows.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -174,6 +174,10 @@ impl fmt::Display for Clamp {
             Detail::Policy { index: Some(i), until: None } => write!(f, " (policy {i})"),
             Detail::Policy { index: Some(i), until: Some(t) } => write!(f, " (policy {i}, until {})", clock(t)),
             Detail::Until { time: Some(t) } => write!(f, " (until {})", clock(t)),
+            Detail::Hold { until, outside_bounds } => {
+                let bounds = if outside_bounds { ", outside minReplicas to maxReplicas" } else { "" };
+                write!(f, " (by hand{}{bounds})", Until(until))
+            }
             Detail::Until { time: None } | Detail::None => Ok(()),
         }
     }

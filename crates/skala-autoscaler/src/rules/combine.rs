@@ -2,7 +2,7 @@
 //!
 //! Method: `autoscaling/v2`; a later metric wins only with a larger proposal, or while the best is 0. When all failed, or one
 //!   failed and the others would shrink, the size stays. A failure never keeps the others from growing.
-//! Tested: `tests/core` rows `failure`.
+//! Tested: `tests/decisions` rows `failure`.
 
 use super::{Case, Chain, Without};
 use crate::report::{Detail, Rule};

@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: the largest proposal; a failed metric never shrinks; stabilise, then the rate policies, then the
 //!   bounds. Between and behind them skala's own: zero, crash loop, restart, pause, hold.
 //! Invariants: total; the same case gives the same answer; leaving a rule out is only for asking "what if".
-//! Tested: `tests/core` rows; `stabilize` and `rate` have their own.
+//! Tested: `tests/decisions` rows; `rate` has its own.
 
 mod combine;
 mod rate;
@@ -38,6 +38,8 @@ pub(crate) struct Case<'a> {
 pub(crate) enum Without {
     Nothing,
     Rule(Rule),
+    /// The recommendation log.
+    Log,
     /// A metric, by index, and with it the log that it has shaped.
     Metric(usize),
 }
@@ -72,7 +74,7 @@ impl Chain<'_> {
         match self.without {
             Without::Nothing => false,
             Without::Rule(left_out) => rule == left_out,
-            Without::Metric(_) => matches!(rule, Rule::ScaleUpStabilization | Rule::ScaleDownStabilization),
+            Without::Log | Without::Metric(_) => matches!(rule, Rule::ScaleUpStabilization | Rule::ScaleDownStabilization),
         }
     }
 }
@@ -145,7 +147,9 @@ fn corrections(case: &Case<'_>, chain: &mut Chain<'_>) {
 /// A person's size wins over the metrics and the bounds; only the ceiling stands.
 fn directive_hold(case: &Case<'_>, chain: &mut Chain<'_>) {
     if let Some(Directive::Hold { replicas, until }) = case.directive {
-        chain.clamp(Rule::Hold, replicas.min(REPLICAS_CEILING).0, Detail::Until { time: until });
+        let size = replicas.min(REPLICAS_CEILING).0;
+        let outside_bounds = size < case.policy.min() || size > case.policy.max();
+        chain.clamp(Rule::Hold, size, Detail::Hold { until, outside_bounds });
     }
 }
 

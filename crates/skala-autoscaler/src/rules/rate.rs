@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: base = current - added + removed, the size at the start of the period. Growing by percent rounds
 //!   up, shrinking rounds towards zero; the order of float operations is upstream's: v/100, then 1 +- it, then the product.
 //! Invariants: a limit never reverses a change; leaving zero is always possible.
-//! Tested: `tests` below; `tests/core` rows `policies`.
+//! Tested: `tests` below; `tests/decisions` rows `policies`.
 
 use super::{Case, Chain};
 use crate::report::{Detail, Rule};
@@ -47,11 +47,11 @@ fn furthest(case: &Case<'_>, direction: Direction) -> (u32, Option<usize>) {
     best.map_or((case.current, None), |(limit, i)| (limit, Some(i)))
 }
 
-/// The size at the start of a policy's period.
+/// The size at the start of a policy's period; what lacks to `minReplicas` comes at once and is not a matter of rate.
 fn base(case: &Case<'_>, policy: &ScalingPolicy) -> i64 {
     let added = i64::from(case.state.scale_ups.sum(case.now, policy.period));
     let removed = i64::from(case.state.scale_downs.sum(case.now, policy.period));
-    i64::from(case.current) - added + removed
+    i64::from(case.current.max(case.policy.min())) - added + removed
 }
 
 fn limit_of(policy: &ScalingPolicy, base: i64, direction: Direction) -> u32 {

@@ -3,7 +3,7 @@
 //! Decides: how far the recommendations of the last minutes let the size move.
 //! Method: `autoscaling/v2`: up = the lowest size wanted within the scale-up window, down = the highest wanted within the
 //!   scale-down window, both with the new one; the size is moved into [up, down] only as far as needed.
-//! Tested: `tests/core` rows `stabilization`; `state::log` for the windows.
+//! Tested: `tests/decisions` rows `stabilization`; `state::log` for the windows.
 
 use skala_types::Time;
 

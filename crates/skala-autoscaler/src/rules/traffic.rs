@@ -2,10 +2,10 @@
 //!
 //! Decides: whether a service that may have no replica has one.
 //! Inputs: the station's windows and the replicas' requests in flight.
-//! Method: from zero any arrival or waiting request gives one at once. To zero only from one replica, without any request in
-//!   the windows, and then through stabilization and policies as any other step. CPU and memory of an idle replica do not
-//!   keep it; a failed metric, or a station that does not report, does.
-//! Tested: `tests/core` rows `zero`.
+//! Method: from zero any arrival or waiting request gives one at once. To zero only without any request in the windows, and
+//!   then through stabilization and policies as any other step. An idle replica always uses some CPU and memory; that alone
+//!   does not keep the last one. A failed metric, or a station that does not report, does.
+//! Tested: `tests/decisions` rows `zero`.
 
 use skala_types::{StationSample, Time};
 

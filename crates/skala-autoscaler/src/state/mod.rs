@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing; [`crate::plan`] returns the next state, and the controller stores it.
 //! Invariants: its size is bounded whatever happens and however long; time never runs backwards inside it.
-//! Tested: each part below; `tests/core` for the whole.
+//! Tested: each part below; `tests/decisions` for the whole.
 
 mod average;
 mod events;

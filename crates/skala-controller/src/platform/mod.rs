@@ -3,7 +3,7 @@
 //! Decides: nothing; the control loop names replicas to start and stop, a platform does it and tells what happened.
 //! Inputs: orders by service and replica id.
 //! Invariants: an order returns at once and its outcome follows as an event; a snapshot never waits for a process.
-//! Tested: `tests/local.rs` drives the local platform through this trait.
+//! Tested: `tests/local/` drives the local platform through this trait.
 
 pub mod local;
 mod spec;

@@ -3,7 +3,7 @@
 //! Decides: nothing; plain values that the binary converts from the platform file.
 //! Units: durations as `Duration`, CPU in cores, memory in bytes.
 //! Invariants: printing a specification never shows the value of an environment variable.
-//! Tested: `tests` below; `tests/local.rs` uses every field.
+//! Tested: `tests` below; `tests/local/` uses every field.
 
 use std::fmt;
 use std::path::PathBuf;

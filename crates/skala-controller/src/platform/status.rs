@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing.
 //! Units: times are `skala_types::Time`, CPU in cores, memory in bytes.
-//! Tested: `tests` below, and `tests/local.rs`.
+//! Tested: `tests` below, and `tests/local/`.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -3,7 +3,7 @@
 //! Decides: which received bytes are body, and how they are written to the other side.
 //! Inputs: received bytes, cut anywhere; room in the output.
 //! Invariants: the output never grows past its room by more than one chunk frame; nothing after the body is consumed.
-//! Tested: `tests` below; split at every byte in the crate's property tests.
+//! Tested: `tests` below; split anywhere in `properties`.
 
 use super::chunked::{ChunkDecoder, Malformed};
 use super::request::Framing;

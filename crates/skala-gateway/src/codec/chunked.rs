@@ -5,7 +5,7 @@
 //! Method: RFC 9112 section 7.1 without its leniencies: sizes are plain hex, every line ends with CRLF, extensions and trailers are
 //! read, bounded and dropped.
 //! Invariants: never consumes more than it is given; after an error or the end it consumes nothing.
-//! Tested: `tests` below; split at every byte in the crate's property tests.
+//! Tested: `tests` below; split anywhere in `properties`.
 
 use super::fields::is_token;
 
@@ -149,9 +149,12 @@ mod tests {
         }
     }
 
+    /// Input; data, bytes used, and whether the body is over.
+    type Row<'a> = (&'a [u8], Result<(&'a [u8], usize, bool), Malformed>);
+
     #[test]
     fn decodes_strictly() {
-        let rows: [(&[u8], Result<(&[u8], usize, bool), Malformed>); 21] = [
+        let rows: [Row<'_>; 21] = [
             (b"5\r\nhello\r\n0\r\n\r\nGET", Ok((b"hello", 15, true))),
             (b"0\r\n\r\n", Ok((b"", 5, true))),
             (b"A\r\n0123456789\r\n0\r\n\r\n", Ok((b"0123456789", 20, true))),

@@ -5,6 +5,8 @@
 pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod fields;
+#[cfg(test)]
+mod properties;
 pub(crate) mod reject;
 pub(crate) mod request;
 pub(crate) mod response;

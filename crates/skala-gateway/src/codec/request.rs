@@ -3,7 +3,7 @@
 //! Decides: method, target, host, body framing and connection options of a request, or why it is refused.
 //! Inputs: the bytes of one head, ended by an empty line, each line by CRLF (see `scan`).
 //! Method: RFC 9112 with every choice that two servers could read differently refused (request smuggling).
-//! Tested: `tests` below; over sockets in `tests/strict.rs`.
+//! Tested: `tests` below; over sockets in `tests/gateway/strict.rs`.
 
 use std::mem::MaybeUninit;
 
@@ -123,7 +123,8 @@ impl<'h, 'b> RequestHead<'h, 'b> {
             (None | Some(0), false) => Framing::Empty,
             (Some(n), false) => Framing::Length(n),
         };
-        self.websocket = websocket && self.http11 && self.connection.upgrade && self.framing == Framing::Empty;
+        self.websocket =
+            websocket && self.method == "GET" && self.http11 && self.connection.upgrade && self.framing == Framing::Empty;
         // A length of zero is still said to the backend where the client said it: some methods are refused without one.
         if length == Some(0) {
             self.framing = Framing::Length(0);
@@ -177,9 +178,9 @@ fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'
     }
 }
 
-/// A request id that is kept: visible ASCII without what would break a log line or a JSON text, up to 128 bytes.
+/// A request id that is kept: visible ASCII without what would break a log line or a JSON text, up to 96 bytes.
 fn valid_request_id(value: &[u8]) -> Option<&str> {
-    let ok = (1..=128).contains(&value.len()) && value.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
+    let ok = (1..=96).contains(&value.len()) && value.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
     ok.then(|| std::str::from_utf8(value).ok()).flatten()
 }
 
@@ -208,6 +209,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n", "GET a / Empty ws"),
             ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "GET a / Empty"),
             ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "GET a / Empty"),
+            ("PUT / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "PUT a / Empty"),
         ];
         for (head, expected) in rows {
             assert_eq!(check(head).as_deref(), Ok(expected), "{head}");

@@ -3,7 +3,7 @@
 //! Decides: which headers pass, which are dropped, and which the gateway adds.
 //! Inputs: a head that has been read and found good; the peer's forwarding lines; the request id.
 //! Invariants: exactly one framing header leaves; no hop-by-hop header does, nor one named by Connection.
-//! Tested: `tests` below; over sockets in `tests/forward.rs`.
+//! Tested: `tests` below; over sockets in `tests/gateway/forward.rs`.
 
 use super::fields::{self, Field};
 use super::request::{Framing, RequestHead};

@@ -5,7 +5,7 @@
 //! costs one look per byte and not one parse per byte.
 //! Method: every LF must follow a CR (RFC 9112 section 2.2 lets a recipient accept a bare LF; two parsers that differ in that
 //! are how requests get smuggled, so it is refused).
-//! Tested: `tests` below; split at every byte in the crate's property tests.
+//! Tested: `tests` below; split anywhere in `properties`.
 
 use memchr::memchr;
 
@@ -48,9 +48,11 @@ impl HeadScan {
 mod tests {
     use super::*;
 
+    type Row<'a> = (&'a [u8], Result<Option<usize>, BareLf>);
+
     #[test]
     fn finds_the_end_in_one_piece_and_byte_by_byte() {
-        let rows: [(&[u8], Result<Option<usize>, BareLf>); 8] = [
+        let rows: [Row<'_>; 8] = [
             (b"GET / HTTP/1.1\r\nA: b\r\n\r\nrest", Ok(Some(24))),
             (b"GET / HTTP/1.1\r\n\r\n", Ok(Some(18))),
             (b"\r\n", Ok(Some(2))),

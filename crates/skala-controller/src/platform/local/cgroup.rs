@@ -5,7 +5,7 @@
 //! Method: plain files, for v2 (cgroup-v2.rst) and v1 (cpuacct, cpu, memory). Weights as Kubernetes maps them (KEP-2254).
 //! Invariants: a group lies below skala's own, so limits on skala bind its replicas too; groups are removed when empty; a limit that
 //! could not be written is reported, never assumed.
-//! Tested: `tests` below on a folder; `tests/local.rs` on the kernel.
+//! Tested: `tests` below on a folder; `tests/local/` on the kernel.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};

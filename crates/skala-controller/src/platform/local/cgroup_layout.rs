@@ -5,7 +5,7 @@
 //! Method: groups go below skala's own, as a delegated subtree wants it (cgroup-v2.rst, "Delegation"). In v2 a group with processes
 //! cannot hand controllers down, so skala moves into a leaf of its own where it is alone in its group.
 //! Invariants: nothing outside skala's own group is touched.
-//! Tested: `tests` below with the mount tables of four machines; `tests/local.rs` on this one.
+//! Tested: `tests` below with the mount tables of four machines; `tests/local/` on this one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -160,6 +160,30 @@ mod tests {
         for (mountinfo, cgroup, want) in rows {
             assert_eq!(shown(mountinfo, cgroup), want);
         }
+    }
+
+    #[test]
+    fn v2_works_on_this_machine_or_says_why_not() {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mut own = own_groups(&mounts, &fs::read_to_string("/proc/self/cgroup").unwrap());
+        own.retain(|controller, _| controller.is_empty());
+        let layout = match detect_in(&own, &format!("skala-test-{}", std::process::id())) {
+            Ok(layout) => layout,
+            Err(why) => return assert!(why.contains("control group"), "{why}"),
+        };
+        let amounts = crate::platform::Amounts { cpu: Some(skala_types::Cores(1.0)), memory: None };
+        let (group, problems) = layout.create("api-1", &amounts, &amounts).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        for mut entrance in group.entrances().unwrap() {
+            io::Write::write_all(&mut entrance, child.id().to_string().as_bytes()).unwrap();
+        }
+        assert!(group.holds(child.id()) && group.cpu().is_some());
+        group.kill();
+        assert!(!child.wait().unwrap().success());
+        assert!(group.pids().is_empty());
+        group.remove();
+        assert!(layout.dirs().iter().all(|dir| remove_tree(dir)));
     }
 
     #[test]

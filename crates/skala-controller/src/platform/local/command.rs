@@ -3,7 +3,7 @@
 //! Decides: which file is executed, with which arguments and variables.
 //! Inputs: the specification, the port, the search path.
 //! Invariants: a message names the command, never the value of a variable.
-//! Tested: `tests` below; `tests/local.rs` runs commands that cannot be run.
+//! Tested: `tests` below; `tests/local/` runs commands that cannot be run.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

@@ -2,7 +2,7 @@
 //!
 //! Decides: the sentence that `status`, events and logs show.
 //! Inputs: the wait status; whether the kernel killed something in the group for want of memory; the memory limit.
-//! Tested: `tests` below; `tests/local.rs`.
+//! Tested: `tests` below; `tests/local/`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

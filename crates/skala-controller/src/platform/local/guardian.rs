@@ -5,7 +5,7 @@
 //! Method: the parent-death signal takes a replica's main process only; the guardian takes the rest of its tree. It has its own
 //! session and another name, so that a Ctrl-C or a `pkill` meant for skala does not reach it.
 //! Invariants: it never acts while skala lives, nor after `done`; skala starts it again if it dies.
-//! Tested: `tests` below; `tests/local_guardian.rs`.
+//! Tested: `tests` below; `tests/local/guardian.rs`.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -106,7 +106,7 @@ pub(super) async fn keep(command: Vec<String>, mut charge: watch::Receiver<Charg
             Err(_) => {}
         }
         tokio::time::sleep(RESTART).await;
-        if charge.has_changed().is_err() {
+        if charge.has_changed().is_err() || charge.borrow().done {
             return;
         }
     }

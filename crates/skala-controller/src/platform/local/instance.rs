@@ -4,7 +4,7 @@
 //! Inputs: `<state folder>/instance`: the last run's id, then its control groups, one per line.
 //! Method: the file is locked (flock(2)) while skala lives; the kernel frees the lock however skala ends.
 //! Invariants: nothing is killed while another skala holds the folder; only folders named after the instance are removed.
-//! Tested: `tests` below; `tests/local_guardian.rs` leaves processes behind.
+//! Tested: `tests` below; `tests/local/guardian.rs` leaves processes behind.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -59,7 +59,7 @@ impl Charge {
             quiet = if alive.is_empty() { quiet + 1 } else { 0 };
             std::thread::sleep(PAUSE);
         }
-        while !self.cgroups.iter().fold(true, |gone, dir| remove_tree(dir) && gone) && Instant::now() < deadline {
+        while self.cgroups.iter().filter(|dir| !remove_tree(dir)).count() > 0 && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
         quiet >= 2
@@ -119,10 +119,10 @@ impl Instance {
         })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        if let Some(previous) = previous(&text) {
-            if !previous.end() {
-                tracing::warn!(instance = previous.instance, "processes of an earlier run could not be killed");
-            }
+        if let Some(previous) = previous(&text)
+            && !previous.end()
+        {
+            tracing::warn!(instance = previous.instance, "processes of an earlier run could not be killed");
         }
         let id = new_id().map_err(failed)?;
         let mut instance = Instance { id, file, path };

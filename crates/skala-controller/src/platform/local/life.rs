@@ -5,7 +5,7 @@
 //! Method: SIGTERM to the process group, and to what left the group; at the deadline SIGKILL to everything that the control group,
 //! the process group, descent or the marker shows.
 //! Invariants: when a life is over its port, control group and processes are given back, whatever happened.
-//! Tested: `tests/local.rs`, `tests/local_stop.rs`.
+//! Tested: `tests/local/`, `tests/local/stop.rs`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -67,6 +67,7 @@ struct Running {
     pid: u32,
     leader: Leader,
     group: Option<Arc<Group>>,
+    oom_before: u64,
     addr: SocketAddr,
     pumps: Vec<JoinHandle<()>>,
 }
@@ -117,14 +118,25 @@ impl Replica {
         let start = procfs::process(pid).map_or(0, |process| process.start);
         let leader = Leader { tag: self.tag.clone(), start };
         self.inner.add_leader(pid, leader.clone());
-        let group = group.filter(|group| group.holds(pid)).map(Arc::new);
+        let group = group.filter(|group| self.has_joined(pid, group)).map(Arc::new);
+        let oom_before = group.as_ref().map_or(0, |group| group.oom_kills());
         let used = group.as_ref().and_then(|group| group.cpu()).unwrap_or_default();
         self.inner.begin_life(&self.key, pid, addr, group.clone(), Meter::new(StdInstant::now(), used));
         self.inner.emit(&self.key, EventKind::Spawned { pid, addr });
         self.output.say(&format!("started as process {pid} on {addr}")).await;
         let out = child.stdout.take().map(|from| tokio::spawn(self.output.clone().pump(from, Stream::Out)));
         let err = child.stderr.take().map(|from| tokio::spawn(self.output.clone().pump(from, Stream::Err)));
-        Ok(Running { child, pid, leader, group, addr, pumps: out.into_iter().chain(err).collect() })
+        Ok(Running { child, pid, leader, group, oom_before, addr, pumps: out.into_iter().chain(err).collect() })
+    }
+
+    /// Whether a process could enter its group; one that has ended already counts as having done so.
+    fn has_joined(&self, pid: u32, group: &Group) -> bool {
+        let joined = group.holds(pid) || !procfs::process(pid).is_some_and(|process| process.alive());
+        if !joined {
+            self.inner.note_unenforced(&self.key.0, &self.spec, "a process was not let into its control group");
+            group.remove();
+        }
+        joined
     }
 
     async fn spawn(&self, command: Command, entrances: Vec<std::fs::File>) -> Result<Child, String> {
@@ -146,7 +158,7 @@ impl Replica {
         let status = match self.wait(running, &mut first_ready).await {
             Cause::Stop => return End::Stopped { forced: self.stop_tree(running).await },
             Cause::Exit(Ok(status)) => {
-                let kills = running.group.as_ref().map_or(0, |group| group.oom_kills());
+                let kills = running.group.as_ref().map_or(0, |group| group.oom_kills().saturating_sub(running.oom_before));
                 exit::describe(status, kills, self.spec.limits.memory)
             }
             Cause::Exit(Err(error)) => format!("ended in an unknown way: {error}"),
@@ -223,7 +235,7 @@ impl Replica {
     /// Kills everything of a tree. True when there was something to kill.
     async fn kill_tree(&mut self, running: &mut Running) -> bool {
         let deadline = Instant::now() + KILL_LIMIT;
-        let mut killed = false;
+        let mut killed = running.child.id().is_some();
         loop {
             if running.child.id().is_some() {
                 instance::kill_process_group(running.pid, running.leader.start);

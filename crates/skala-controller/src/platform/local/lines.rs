@@ -4,7 +4,7 @@
 //! Inputs: chunks of bytes as they arrive.
 //! Invariants: memory is at most one line of [`MAX_LINE`]; a line given on holds no control character but tab and colour sequences, so
 //! that reading a log cannot change the terminal.
-//! Tested: `tests` below; `tests/local_logs.rs` floods it.
+//! Tested: `tests` below; `tests/local/logs.rs` floods it.
 
 use std::fmt::Write as _;
 

@@ -6,7 +6,7 @@
 //! makes the readers of output wait, then the replicas that write too much.
 //! Invariants: memory is at most [`WAITING`] batches; a file exceeds its limit by at most one batch; a full disk loses lines, says so
 //! once, and stops nothing.
-//! Tested: `tests` below; `tests/local_logs.rs`.
+//! Tested: `tests` below; `tests/local/logs.rs`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -119,22 +119,27 @@ impl LogFile {
     }
 }
 
-/// `log` becomes `log.1`, `log.1` becomes `log.2`, and so on; the oldest goes.
+/// `log` becomes `log.7` where `log.6` was the last; of these the youngest `keep` stay. No file is renamed twice, so that who reads
+/// them meanwhile finds them again.
 fn rotate(path: &Path, keep: u32) -> io::Result<()> {
-    if keep == 0 {
-        return fs::remove_file(path);
-    }
-    for number in (1..keep).rev() {
-        let _ = fs::rename(aside(path, number), aside(path, number + 1)); // most numbers do not exist yet
-    }
-    fs::rename(path, aside(path, 1))
-}
-
-/// The path of an older file: `api-3.log.2`.
-pub(super) fn aside(path: &Path, number: u32) -> PathBuf {
+    let mut older = asides(path);
+    let number = older.last().map_or(1, |(number, _)| number.saturating_add(1));
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
-    name.into()
+    fs::rename(path, &name)?;
+    older.push((number, name.into()));
+    older.truncate(older.len().saturating_sub(keep as usize));
+    older.iter().try_for_each(|(_, file)| fs::remove_file(file))
+}
+
+/// The files that were put aside, `api-3.log.6` and so on, oldest first.
+pub(super) fn asides(path: &Path) -> Vec<(u64, PathBuf)> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return Vec::new() };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let number = |entry: &fs::DirEntry| entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse().ok();
+    let mut found: Vec<(u64, PathBuf)> = entries.filter_map(|entry| Some((number(&entry)?, entry.path()))).collect();
+    found.sort();
+    found
 }
 
 #[cfg(test)]
@@ -151,7 +156,7 @@ mod tests {
 
     #[test]
     fn files_are_put_aside_by_size() {
-        for (keep, want) in [(0, vec!["l"]), (1, vec!["l", "l.1"]), (2, vec!["l", "l.1", "l.2"])] {
+        for (keep, want) in [(0, vec!["l"]), (1, vec!["l", "l.4"]), (2, vec!["l", "l.3", "l.4"])] {
             let folder = tempfile::tempdir().unwrap();
             let mut file = LogFile::open(folder.path().join("l")).unwrap();
             for number in 0..10 {

@@ -1,11 +1,11 @@
 //! Reads the replicas' logs: the last lines, or line after line as they are written.
 //!
 //! Decides: in which order the lines of several replicas are shown: by their time.
-//! Inputs: `<state folder>/logs/<service>-<id>.log` and the files put aside by rotation (`.log.1` is the youngest).
+//! Inputs: `<state folder>/logs/<service>-<id>.log` and the files put aside by rotation, `.log.1` before `.log.2`.
 //! Method: a follower holds each file open and knows it by its inode, so that it finishes a file that was put aside, and the ones
 //! between, before it goes on with the new one.
 //! Invariants: reads at most [`PER_POLL`] per file at once; a line is given once, whole.
-//! Tested: `tests/local_logs.rs`.
+//! Tested: `tests/local/logs.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,12 +16,10 @@ use std::path::{Path, PathBuf};
 
 use skala_types::{ReplicaId, ServiceName, Time};
 
-use super::log_file::aside;
+use super::log_file::asides;
 
 /// Bytes read from one file at once.
 const PER_POLL: u64 = 1 << 20;
-/// Files put aside that are looked for; more than anybody keeps.
-const MAX_ASIDE: u32 = 100;
 
 /// Who printed a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,30 +118,16 @@ impl Follower {
 
     fn poll_file(&mut self, path: &Path, who: &Who, entries: &mut Vec<LogEntry>) {
         if !self.open.contains_key(path) {
-            let Ok(file) = File::open(path) else { return };
+            // A replica that is new to the follower may have been rotated before it was seen: begin with its oldest file.
+            let Some(file) = next_file(path, None) else { return };
             self.open.insert(path.into(), Open { file, partial: Vec::new() });
         }
         let open = self.open.get_mut(path).expect("opened above");
-        if !open.read(who, entries) {
-            return; // more of this file is left for the next poll
-        }
-        let Ok(inode) = open.file.metadata().map(|meta| meta.ino()) else { return };
-        if fs::metadata(path).is_ok_and(|meta| meta.ino() == inode) {
-            return;
-        }
-        // The file was put aside. What was written between the read above and now is read here; then the younger ones.
-        open.read(who, entries);
-        let older = (1..MAX_ASIDE).map(|number| aside(path, number)).take_while(|file| file.exists());
-        let younger = older.take_while(|file| fs::metadata(file).is_ok_and(|meta| meta.ino() != inode));
-        let mut younger: Vec<PathBuf> = younger.collect();
-        younger.reverse();
-        younger.push(path.into());
-        for file in younger {
-            let Ok(file) = File::open(file) else { continue };
-            open.file = file;
-            if !open.read(who, entries) {
-                return;
-            }
+        while open.read(who, entries) {
+            let Ok(inode) = open.file.metadata().map(|meta| meta.ino()) else { return };
+            let Some(next) = next_file(path, Some(inode)) else { return };
+            open.read(who, entries); // what was written between the end above and the rotation
+            open.file = next;
         }
     }
 }
@@ -160,6 +144,27 @@ impl Open {
     }
 }
 
+/// The file after the one with this inode, or the oldest one; nothing while that is still the last.
+fn next_file(path: &Path, inode: Option<u64>) -> Option<File> {
+    let inode_of = |file: &Path| fs::metadata(file).map(|meta| meta.ino()).ok();
+    loop {
+        if inode.is_some() && inode_of(path) == inode {
+            return None;
+        }
+        let older = asides(path);
+        // Not among them means deleted, and the oldest are deleted first: all that are left are younger.
+        let place = older.iter().position(|(_, file)| inode.is_some() && inode_of(file) == inode).map_or(0, |place| place + 1);
+        let next = older.get(place).map_or(path, |(_, file)| file);
+        let file = File::open(next);
+        let unchanged = asides(path) == older;
+        match file {
+            Ok(file) if unchanged || next != path => return Some(file),
+            Err(_) if unchanged => return None, // between putting aside and beginning anew
+            _ => {}
+        }
+    }
+}
+
 type Who = (ServiceName, ReplicaId);
 
 /// The logs of some services, or of all.
@@ -172,7 +177,7 @@ fn files(state_dir: &Path, services: &[ServiceName]) -> io::Result<BTreeMap<Path
     let mut found = BTreeMap::new();
     for entry in entries {
         let name = entry?.file_name();
-        let Some(who) = name.to_str().and_then(|name| replica_of(name)) else { continue };
+        let Some(who) = name.to_str().and_then(replica_of) else { continue };
         if services.is_empty() || services.contains(&who.0) {
             found.insert(folder.join(name), who);
         }
@@ -189,9 +194,9 @@ fn replica_of(name: &str) -> Option<Who> {
 /// The last lines of a log and of the files put aside, as far as they are needed.
 fn last_of(path: &Path, who: &Who, n: usize) -> Vec<LogEntry> {
     let mut entries = Vec::new();
-    let all = std::iter::once(path.to_path_buf()).chain((1..MAX_ASIDE).map(|number| aside(path, number)));
-    for file in all {
-        let Ok(bytes) = last_bytes(&file, n - entries.len()) else { break };
+    let older = asides(path).into_iter().map(|(_, file)| file);
+    for file in older.chain([path.to_path_buf()]).rev() {
+        let Ok(bytes) = last_bytes(&file, n - entries.len()) else { continue };
         entries.splice(0..0, parse(&bytes, who));
         if entries.len() >= n {
             entries.drain(..entries.len() - n);
@@ -240,7 +245,7 @@ pub(super) fn prune(state_dir: &Path, service: &ServiceName, live: &BTreeSet<Rep
     gone.truncate(gone.len().saturating_sub(keep));
     for (_, path) in gone {
         let _ = fs::remove_file(&path); // whatever stays is pruned the next time
-        for file in (1..MAX_ASIDE).map(|number| aside(&path, number)).take_while(|file| file.exists()) {
+        for (_, file) in asides(&path) {
             let _ = fs::remove_file(file);
         }
     }

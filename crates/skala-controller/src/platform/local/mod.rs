@@ -6,7 +6,7 @@
 //! measures (`usage`), and a guardian process for the day when skala is killed (`guardian`).
 //! Invariants: nothing that a replica started outlives its stop; nothing at all outlives skala; events are dropped, and counted, rather
 //! than waited for when nobody takes them.
-//! Tested: `tests/local*.rs` with real processes.
+//! Tested: `tests/local/` with real processes.
 
 mod backoff;
 mod cgroup;
@@ -138,6 +138,9 @@ impl LocalPlatform {
     ///
     /// # Errors
     /// When the state folder is in use by another skala or cannot be written, or threads cannot be started.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn new(
         config: LocalConfig,
         specs: BTreeMap<ServiceName, ProcessSpec>,
@@ -238,15 +241,14 @@ impl Platform for LocalPlatform {
 }
 
 impl Drop for LocalPlatform {
-    /// Kills what still runs, without waiting.
+    /// Kills what still runs and removes what the platform made; takes some tens of milliseconds unless a process is stuck.
     fn drop(&mut self) {
         self.inner.closing.store(true, Ordering::SeqCst);
         self.inner.stop_all(Duration::ZERO);
         let charge = self.inner.charge.borrow().clone();
-        for (pid, leader) in &charge.leaders {
-            instance::kill_process_group(*pid, leader.start);
+        if !charge.done {
+            charge.end();
         }
-        charge.cgroups.iter().for_each(|dir| cgroup::kill_group(dir));
     }
 }
 

@@ -5,7 +5,7 @@
 //! Method: one task per stream reads in chunks of 16 KiB. Beyond [`RATE`] it pauses; the replica then waits in its write, so a flood
 //! slows the one that floods.
 //! Invariants: memory is one chunk, one line per stream and the last [`KEPT`] lines; a line is stamped when it is read.
-//! Tested: `tests/local_logs.rs`.
+//! Tested: `tests/local/logs.rs`.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -114,7 +114,7 @@ impl Output {
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(line[..line.floor_char_boundary(KEPT_LINE)].to_owned());
+        last.push_back(start_of(line, KEPT_LINE).to_owned());
     }
 
     async fn hand_on(&self, batch: String) {
@@ -122,4 +122,10 @@ impl Output {
             self.writer.write(&self.tag, self.rotation, batch).await;
         }
     }
+}
+
+/// As much of a text as fits into `bytes`.
+fn start_of(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }

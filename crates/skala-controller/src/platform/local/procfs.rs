@@ -6,7 +6,7 @@
 //! the time of ended children (`cutime`), so that short-lived children count.
 //! Invariants: skala itself belongs to nobody; a process once attributed keeps its owner until it ends; a recycled process id is
 //! told by its start time.
-//! Tested: `tests` below; `tests/local.rs` finds daemons that left group and session.
+//! Tested: `tests` below; `tests/local/` finds daemons that left group and session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -106,13 +106,14 @@ pub(super) struct Census {
     own_pid: u32,
     page: u64,
     known: BTreeMap<u32, Known>,
+    dead_children: Vec<u32>,
 }
 
 impl Census {
     /// Prepares for the processes of `instance`.
     pub(super) fn new(instance: &str) -> Census {
         let prefix = format!("{MARKER}={instance}/");
-        Census { prefix, own_pid: std::process::id(), page: page_size(), known: BTreeMap::new() }
+        Census { prefix, own_pid: std::process::id(), page: page_size(), known: BTreeMap::new(), dead_children: Vec::new() }
     }
 
     /// Finds the processes of every replica, dead but uncollected ones included.
@@ -133,6 +134,8 @@ impl Census {
             }
         }
         self.known = now;
+        let dead = all.values().filter(|p| p.parent == self.own_pid && p.state == b'Z');
+        self.dead_children = dead.map(|p| p.pid).collect();
         found
     }
 
@@ -174,6 +177,11 @@ impl Census {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let value = environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(self.prefix.as_bytes()))?;
         Some(String::from_utf8_lossy(value).into())
+    }
+
+    /// Children of skala that the last pass found dead and not collected.
+    pub(super) fn dead_children(&self) -> impl Iterator<Item = u32> {
+        self.dead_children.iter().copied()
     }
 
     /// Whether a process was attributed to a replica by an earlier pass.

@@ -5,7 +5,7 @@
 //! Method: a check each `period`, thresholds counted in a row. While nothing listens on the port yet it is looked at every
 //! [`LISTEN_POLL`], which the application cannot notice, so that a fast start is seen at once.
 //! Invariants: changes alternate: ready, unready, ready; a check that reached the application is never followed by another before `period`.
-//! Tested: `tests/local.rs`.
+//! Tested: `tests/local/`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -67,10 +67,10 @@ pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output,
             Some(Change::Unready(_)) => ready = false,
             _ => {}
         }
-        if let Some(change) = change {
-            if tell.send(change).await.is_err() {
-                return;
-            }
+        if let Some(change) = change
+            && tell.send(change).await.is_err()
+        {
+            return;
         }
         let next = if not_listening && !ready { period.min(LISTEN_POLL) } else { period };
         sleep_until(begun + next).await;

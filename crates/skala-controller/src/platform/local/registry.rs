@@ -3,7 +3,7 @@
 //! Decides: which events are dropped (those that find the channel full), and that a service is told only once of unenforced limits.
 //! Inputs: reports of the supervisors and the sampler.
 //! Invariants: a lock is held for a few assignments, never across a wait; a stopping replica stays `Stopping`.
-//! Tested: `tests/local.rs`.
+//! Tested: `tests/local/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,7 +16,7 @@ use skala_types::ServiceName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cgroup::Group;
+use super::cgroup::{Group, Layout};
 use super::procfs::{Leader, Process, Tag};
 use super::replica::Key;
 use super::usage::Meter;
@@ -145,10 +145,10 @@ impl Inner {
 
     /// Changes the numbers of a process of a replica, if it is still the same process.
     pub(super) fn update_life(&self, key: &Key, pid: u32, change: impl FnOnce(&mut ReplicaStatus, &mut Meter)) {
-        if let Some(entry) = locked(&self.replicas).get_mut(key).filter(|entry| entry.status.pid == Some(pid)) {
-            if let Some((_, meter)) = &mut entry.life {
-                change(&mut entry.status, meter);
-            }
+        if let Some(entry) = locked(&self.replicas).get_mut(key)
+            && let Some((_, meter)) = entry.life.as_mut().filter(|_| entry.status.pid == Some(pid))
+        {
+            change(&mut entry.status, meter);
         }
     }
 
@@ -190,15 +190,20 @@ impl Inner {
         self.charge.send_modify(|charge| drop(charge.leaders.remove(&pid)));
     }
 
-    /// Whether a process is the main process of a replica.
-    pub(super) fn is_leader(&self, pid: u32) -> bool {
-        self.charge.borrow().leaders.contains_key(&pid)
-    }
-
-    /// Whether a process, dead or alive, came from a replica.
-    pub(super) fn is_of_replica(&self, pid: u32) -> bool {
-        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        groups.contains(self.instance_id()) || locked(&self.census).knows(pid)
+    /// Dead processes that replicas left to skala, and that nobody else waits for.
+    ///
+    /// Process 1 of a container gets everybody's, and collects them all.
+    pub(super) fn orphans(&self) -> BTreeSet<u32> {
+        let leaders = self.charge.borrow().leaders.clone();
+        let mut census = locked(&self.census);
+        census.take(&leaders);
+        let first = std::process::id() == 1;
+        let in_group = |pid: u32| {
+            let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+            groups.contains(self.instance_id())
+        };
+        let dead = census.dead_children().filter(|pid| !leaders.contains_key(pid));
+        dead.filter(|pid| first || census.knows(*pid) || in_group(*pid)).collect()
     }
 
     /// Finds the processes of every replica; reads /proc, so not for the runtime's threads.
@@ -207,7 +212,7 @@ impl Inner {
         locked(&self.census).take(&leaders)
     }
 
-    /// Makes the control group of a replica, where that is possible; tells once per service what cannot be enforced.
+    /// Makes the control group of a replica, where that is possible; tells what cannot be enforced.
     pub(super) fn group_for(&self, service: &ServiceName, tag: &Tag, spec: &ProcessSpec) -> Option<Group> {
         let (group, mut problems) = match &self.layout {
             Err(why) => (None, vec![why.clone()]),
@@ -216,23 +221,26 @@ impl Inner {
                 Err(error) => (None, vec![format!("making the control group failed: {error}")]),
             },
         };
-        let wants_cpu = spec.limits.cpu.is_some() || spec.requests.cpu.is_some();
-        let wants_memory = spec.limits.memory.is_some();
-        if let Ok(layout) = &self.layout {
-            let (cpu, memory) = layout.limits();
-            if wants_cpu && !cpu {
-                problems.push("the cpu controller is not available to skala's control group".into());
-            }
-            if wants_memory && !memory {
-                problems.push("the memory controller is not available to skala's control group".into());
-            }
+        let (cpu, memory) = self.layout.as_ref().map_or((true, true), Layout::limits);
+        if (spec.limits.cpu.is_some() || spec.requests.cpu.is_some()) && !cpu {
+            problems.push("the cpu controller is not available to skala's control group".into());
         }
-        let matters = (wants_cpu || wants_memory) && !problems.is_empty();
+        if spec.limits.memory.is_some() && !memory {
+            problems.push("the memory controller is not available to skala's control group".into());
+        }
+        if !problems.is_empty() {
+            self.note_unenforced(service, spec, &problems.join("; "));
+        }
+        group
+    }
+
+    /// Tells that requests and limits are not enforced, if a service has any, once per service.
+    pub(super) fn note_unenforced(&self, service: &ServiceName, spec: &ProcessSpec, why: &str) {
+        let matters = spec.limits.cpu.is_some() || spec.requests.cpu.is_some() || spec.limits.memory.is_some();
         if matters && locked(&self.noted).insert(service.clone()) {
             let text = format!(
-                "CPU and memory requests and limits are not fully enforced: {}. To enforce them, run skala as root or in a group of its own: \
-                 systemd-run --user --scope -p Delegate=yes skala up",
-                problems.join("; ")
+                "CPU and memory requests and limits are not fully enforced: {why}. To enforce them, run skala as root or in a group \
+                 of its own: systemd-run --user --scope -p Delegate=yes skala up"
             );
             self.send(PlatformEvent {
                 at: (self.clock)(),
@@ -241,7 +249,6 @@ impl Inner {
                 kind: EventKind::Note { text },
             });
         }
-        group
     }
 }
 

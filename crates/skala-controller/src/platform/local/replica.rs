@@ -4,7 +4,7 @@
 //! Inputs: how each life ended; the stop order.
 //! Invariants: one process at a time; a stop is obeyed in every phase; the last event of a replica is `Stopped`, sent when it is gone
 //! from the snapshot.
-//! Tested: `tests/local.rs`.
+//! Tested: `tests/local/`.
 
 use std::sync::Arc;
 use std::time::Duration;

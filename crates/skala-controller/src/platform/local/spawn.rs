@@ -5,7 +5,7 @@
 //! (prctl(2)), so one thread that lives as long as the platform does all forks. The child also enters its cgroups there, so
 //! that nothing it does escapes measurement.
 //! Invariants: only async-signal-safe calls between fork and exec; this is the crate's only unsafe code.
-//! Tested: `tests/local_guardian.rs` kills the parent; `tests/local.rs` starts everything through here.
+//! Tested: `tests/local/guardian.rs` kills the parent; `tests/local/` starts everything through here.
 
 use std::fs::File;
 use std::io;

@@ -4,9 +4,9 @@
 //! Inputs: control groups; one census of /proc for all replicas that need it.
 //! Method: differences of CPU time over the last second and the last ten.
 //! Invariants: CPU is never negative; one task and at most one pass over /proc per second, off the runtime's threads.
-//! Tested: `tests` below; `tests/local_usage.rs` measures a busy loop.
+//! Tested: `tests` below; `tests/local/usage.rs` measures a busy loop.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -69,16 +69,16 @@ struct Job {
 pub(super) async fn sample(inner: Weak<Inner>) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut zombie = None;
+    let mut dead = BTreeSet::new();
     loop {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         let work = move || {
             measure(&inner);
-            collect_orphan(&inner, zombie)
+            collect_orphans(&inner, &dead)
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(seen) => zombie = seen,
+            Ok(seen) => dead = seen,
             Err(_) => return, // the runtime is shutting down
         }
     }
@@ -108,21 +108,18 @@ fn measure(inner: &Inner) {
     }
 }
 
-/// Collects one dead process that a replica left to skala, its subreaper. One that was seen dead a second ago already, so that whoever
-/// started it had the time to collect it, and that is known to come from a replica (or to come from nowhere, if skala is process 1).
-fn collect_orphan(inner: &Inner, seen: Option<Pid>) -> Option<Pid> {
-    let peek = || match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
-        Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) => Some(pid),
-        _ => None,
-    };
-    let dead = peek()?;
-    let id = u32::try_from(dead.as_raw()).ok()?;
-    let ours = std::process::id() == 1 || inner.is_of_replica(id);
-    if seen != Some(dead) || !ours || inner.is_leader(id) {
-        return Some(dead);
+/// Collects dead processes that replicas left to skala, their reaper: those that were seen dead a second ago already, so that whoever
+/// waits for them had the time to do so. Gives those that are left for the next time.
+fn collect_orphans(inner: &Inner, seen: &BTreeSet<Pid>) -> BTreeSet<Pid> {
+    let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    if !matches!(waitid(Id::All, peek), Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..))) {
+        return BTreeSet::new(); // the usual case, without a look at /proc
     }
-    let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG)); // it is dead, so this returns at once
-    peek()
+    let dead: BTreeSet<Pid> = inner.orphans().into_iter().map(|pid| Pid::from_raw(pid.cast_signed())).collect();
+    for pid in dead.intersection(seen) {
+        let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG)); // it is dead, so this returns at once
+    }
+    dead.difference(seen).copied().collect()
 }
 
 #[cfg(test)]
