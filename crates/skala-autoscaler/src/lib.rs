@@ -5,7 +5,7 @@
 //! Method: the Kubernetes `autoscaling/v2` algorithm (ready, missing and unready replicas; tolerance; stabilization; rate
 //!   policies) with its known flaws repaired: samples have an age, noise is told from load, history survives a restart, and
 //!   the replicas to remove are chosen here, by the least remaining work.
-//! Invariants: [`plan`] is total, pure and deterministic; the size stays within the bounds unless a person holds it elsewhere;
+//! Invariants: [`plan()`] is total, pure and deterministic; the size stays within the bounds unless a person holds it elsewhere;
 //!   a metric that fails never shrinks a service.
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 

@@ -1,6 +1,6 @@
 //! A policy that can be planned with.
 //!
-//! Decides: nothing; holds what [`crate::plan`] may rely on.
+//! Decides: nothing; holds what [`crate::plan()`] may rely on.
 //! Invariants: every rule of `validate` holds; a policy is only made through them, also when it is read back from the journal.
 //! Tested: `tests/decisions` rows `what_a_policy_may_not_say`.
 

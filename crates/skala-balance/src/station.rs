@@ -2,7 +2,7 @@
 //!
 //! Decides: which endpoint serves an arrival, whether it waits or is refused, and who is next when a server falls free.
 //! Inputs: arrivals, completions, endpoint changes, `now`; a seeded random stream.
-//! Method: first come, first served over endpoints chosen by [`crate::pick`]; the waiting room by [`crate::judge`].
+//! Method: first come, first served over endpoints chosen by [`crate::pick()`]; the waiting room by [`crate::judge()`].
 //! Invariants: no endpoint holds more than `concurrency` requests; nobody waits while an eligible endpoint has room for
 //!   them; every arrival ends as exactly one of completed, refused, abandoned.
 //! Tested: `tests/station.rs`.

@@ -163,10 +163,11 @@ impl Controller {
 
     /// Observes, plans and acts for every service once. `close` ends the sampling window.
     pub fn tick(&self, close: bool) {
+        let mut services = self.lock();
+        // Read under the lock: an orderly end saves its last word under it, too.
         if self.closing.load(Ordering::Acquire) {
             return;
         }
-        let mut services = self.lock();
         if close {
             services.values().for_each(|m| m.config.station.close_window());
         }
@@ -319,6 +320,7 @@ impl Controller {
             Some(Directive::Hold { replicas, until: t }) => ("held", format!("{replicas} replicas by hand, {}", until(t))),
         };
         self.note(now, &managed.config.name, None, kind, text);
+        self.journal.tick(Vec::new(), vec![managed.checkpoint(false)]);
         drop(services);
         self.wake.notify_one();
         true

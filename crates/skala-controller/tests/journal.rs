@@ -36,7 +36,7 @@ fn all(reader: &Reader, from: u64) -> Vec<Decision> {
             seen.push(d);
             Ok(())
         })
-        .unwrap();
+        .expect("the journal can be read");
     seen
 }
 

@@ -4,7 +4,7 @@
 //! hide the requests that it kept from being sent. An arrival that could not start is counted and fails the run; a run that the
 //! generator itself disturbed is called invalid.
 //!
-//! [`run`] takes a [`LoadPlan`] to a [`LoadReport`]; [`render`] prints the report for people, serde for programs.
+//! [`run()`] takes a [`LoadPlan`] to a [`LoadReport`]; [`render()`] prints the report for people, serde for programs.
 //!
 //! ```no_run
 //! use skala_load::{Arrivals, LoadPlan, Stop, render, run};

@@ -4,7 +4,7 @@
 //! Inputs: the text; the environment and the files that it refers to, as functions.
 //! Method: YAML to a tree with places, overlays merged on the tree, one walk along the JSON schema that is generated from the
 //!   types of [`model`], then checks across fields on whatever decoded well.
-//! Invariants: no input panics; a [`Platform`] that [`load`] returns has no errors; problems never show a secret.
+//! Invariants: no input panics; a [`Platform`] that [`load()`] returns has no errors; problems never show a secret.
 //! Tested: `tests/it`.
 
 mod check;

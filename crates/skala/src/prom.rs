@@ -6,6 +6,8 @@ use skala_console::metrics::MetricsText;
 
 use crate::engine::Shared;
 
+/// Name, help, and how to read it.
+type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 type Labels = Vec<(&'static str, String)>;
 
 /// All metrics as text.
@@ -36,7 +38,7 @@ pub fn text(shared: &Shared) -> String {
 fn stations(shared: &Shared, out: &mut MetricsText) {
     let totals: Vec<(String, Totals)> = shared.stations.iter().map(|(n, s)| (n.to_string(), s.totals())).collect();
     let label = |name: &str| vec![("service", name.to_owned())];
-    let counters: [(&str, &str, fn(&Totals) -> u64); 6] = [
+    let counters: [Counter; 6] = [
         ("skala_station_arrivals_total", "Requests that arrived.", |t| t.arrivals),
         ("skala_station_completions_total", "Requests answered by a replica.", |t| t.completions),
         ("skala_station_errors_total", "5xx answers and broken transfers.", |t| t.errors),

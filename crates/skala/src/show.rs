@@ -1,5 +1,4 @@
 //! Showing results: tables for people, JSON for programs. The only place that writes to stdout.
-#![expect(clippy::print_stdout, reason = "results of verbs go to stdout")]
 
 use std::io::Write;
 

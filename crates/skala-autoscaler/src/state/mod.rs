@@ -1,6 +1,6 @@
 //! What a service's autoscaler remembers from one plan to the next.
 //!
-//! Decides: nothing; [`crate::plan`] returns the next state, and the controller stores it.
+//! Decides: nothing; [`crate::plan()`] returns the next state, and the controller stores it.
 //! Invariants: its size is bounded whatever happens and however long; time never runs backwards inside it.
 //! Tested: each part below; `tests/decisions` for the whole.
 

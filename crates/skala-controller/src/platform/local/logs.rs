@@ -4,7 +4,7 @@
 //! Inputs: `<state folder>/logs/<service>-<id>.log` and the files put aside by rotation, `.log.1` before `.log.2`.
 //! Method: a follower holds each file open and knows it by its inode, so that it finishes a file that was put aside, and the ones
 //! between, before it goes on with the new one.
-//! Invariants: reads at most [`PER_POLL`] per file at once; a line is given once, whole.
+//! Invariants: reads at most `PER_POLL` per file at once; a line is given once, whole.
 //! Tested: `tests/local/logs.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
