@@ -106,6 +106,9 @@ pub struct UpArgs {
     /// Run in the background; returns once every service is at its smallest size
     #[arg(short, long)]
     pub detach: bool,
+    /// Leave the terminal's session: what --detach starts
+    #[arg(long, hide = true)]
+    pub own_session: bool,
     /// How long --detach waits for readiness
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub wait: Duration,
