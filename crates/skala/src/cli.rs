@@ -74,7 +74,8 @@ pub struct Place {
 impl Place {
     /// The state folder.
     pub fn state_dir(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.folder().join(".skala"))
+        let beside = || self.file.parent().unwrap_or(Path::new("")).join(".skala");
+        self.state.clone().unwrap_or_else(beside)
     }
 
     /// The folder of the platform file.
