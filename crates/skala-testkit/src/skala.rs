@@ -33,6 +33,7 @@ pub struct Skala {
     prefix: Vec<String>,
     child: Option<Child>,
     runs: u32,
+    log: PathBuf,
 }
 
 impl Skala {
@@ -44,7 +45,7 @@ impl Skala {
         let path = std::env::var("PATH").unwrap_or_default();
         let path = format!("{}:{path}", binary.parent().unwrap_or(Path::new(".")).display());
         let env = vec![("PATH".to_owned(), path), (processes::VARIABLE.to_owned(), folder.path().display().to_string())];
-        let skala = Skala { binary, folder, state, env, prefix: Vec::new(), child: None, runs: 0 };
+        let skala = Skala { binary, folder, state, env, prefix: Vec::new(), child: None, runs: 0, log: PathBuf::new() };
         skala.write("skala.yaml", platform_file);
         skala
     }
@@ -96,8 +97,11 @@ impl Skala {
         let mut words: Vec<String> = self.prefix.clone();
         words.push(self.binary.display().to_string());
         let mut command = Command::new(&words[0]);
+        for inherited in ["NO_COLOR", "SKALA_FILE", "SKALA_STATE", "SKALA_ENV", "SKALA_LOG", "SKALA_ADMIN_TOKEN"] {
+            command.env_remove(inherited);
+        }
         command.args(&words[1..]).args(args).current_dir(self.folder()).envs(self.env.iter().map(|(n, v)| (n, v)));
-        command.env_remove("NO_COLOR").stdin(Stdio::null());
+        command.stdin(Stdio::null());
         command
     }
 
@@ -114,6 +118,16 @@ impl Skala {
             args.extend(["--state", self.state.to_str().expect("test folders have plain names")]);
         }
         args
+    }
+
+    /// Starts a verb that goes on by itself; it is killed when the handle is dropped.
+    pub fn follow(&mut self, args: &[&str]) -> Follower {
+        self.runs += 1;
+        let path = self.folder().join(format!("follow-{}.log", self.runs));
+        let out = File::create(&path).expect("the test's folder is writable");
+        let err = out.try_clone().expect("a file can be shared");
+        let child = self.command(&self.with_state(args)).stdout(out).stderr(err).spawn().expect("the binary runs");
+        Follower { child, path }
     }
 
     /// Runs a verb that must succeed and gives what it printed.
@@ -136,7 +150,8 @@ impl Skala {
     /// Starts `skala up` without waiting for anything.
     pub fn spawn(&mut self, args: &[&str]) {
         self.runs += 1;
-        let log = File::create(self.log_path()).expect("the test's folder is writable");
+        self.log = self.folder().join(format!("up-{}.log", self.runs));
+        let log = File::create(&self.log).expect("the test's folder is writable");
         let err = log.try_clone().expect("a file can be shared");
         let args = [&["up"], args].concat();
         let child = self.command(&self.with_state(&args)).stdout(log).stderr(err).spawn().expect("the binary runs");
@@ -271,13 +286,34 @@ impl Skala {
         until("no process is left", Duration::from_secs(5), || self.processes().is_empty().then_some(()));
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.folder().join(format!("up-{}.log", self.runs))
-    }
-
     /// What the latest `skala up` printed.
     pub fn said(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+/// A verb that goes on by itself.
+pub struct Follower {
+    child: Child,
+    path: PathBuf,
+}
+
+impl Follower {
+    /// What it printed so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.path).unwrap_or_default()).into_owned()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
     }
 }
 

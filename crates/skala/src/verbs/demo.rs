@@ -41,11 +41,8 @@ pub fn run(args: &DemoArgs) -> Outcome {
     if args.duration < SHORTEST || args.duration > Duration::from_secs(3600) {
         return Err(Exit::new(USAGE, "the demo needs between 20s and 1h", "leave out --duration, or give 60s"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
     let folder = Folder::make()?;
     runtime.block_on(show_it(args, &folder))
 }
@@ -186,7 +183,8 @@ struct ReplicaRange {
 }
 
 fn summary(report: &LoadReport, observed: &Observed, duration: Duration) -> Summary {
-    let latency = report.latency_ms.as_ref().map_or_else(Percentiles::default, |l| Percentiles { p50: l.p50, p95: l.p95, p99: l.p99 });
+    let latency =
+        report.latency_ms.as_ref().map_or_else(Percentiles::default, |l| Percentiles { p50: l.p50, p95: l.p95, p99: l.p99 });
     let peak = f64::from(observed.max) * observed.seconds;
     let failed = report.failed.total + report.dropped;
     Summary {
