@@ -27,6 +27,9 @@ const DRAIN_POLL: Duration = Duration::from_millis(25);
 /// Shortest time between two decisions that arrivals bring about.
 const MIN_BETWEEN: Duration = Duration::from_millis(100);
 
+/// Time from a sample of the replicas' use to the decision that takes it up.
+const AFTER_SAMPLE: Duration = Duration::from_millis(50);
+
 /// Settings of the loop.
 #[derive(Clone, Copy, Debug)]
 pub struct ControlConfig {
@@ -117,10 +120,15 @@ impl Controller {
         let _forwarders: Vec<_> = self.lock().values().map(|m| AbortOnDrop(self.forward_pressure(m))).collect();
         let _drainer = AbortOnDrop(tokio::spawn(Arc::clone(&self).drain_loop()));
         let mut ticks = tokio::time::interval(self.config.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.tick(true),
+                _ = ticks.tick() => {
+                    self.tick(true);
+                    if let Some(next) = self.usage_age().and_then(|age| catch_up(age, self.config.interval)) {
+                        ticks.reset_after(next);
+                    }
+                }
                 () = self.wake.notified() => {
                     self.tick(false);
                     tokio::time::sleep(MIN_BETWEEN).await;
@@ -131,6 +139,12 @@ impl Controller {
                 },
             }
         }
+    }
+
+    /// Age of the youngest sample of a replica's use.
+    fn usage_age(&self) -> Option<Duration> {
+        let youngest = self.platform.replicas().iter().filter_map(|r| r.usage.map(|u| u.at)).max()?;
+        Some(self.clock.now().since(youngest))
     }
 
     /// A request that found no replica is a reason to decide before the next tick.
@@ -373,10 +387,30 @@ impl Controller {
     }
 }
 
+/// When to decide next, if that should be before the next tick: the platform samples once per interval by a clock of its own, and a
+/// decision soon after a sample sees a surge of CPU up to an interval earlier than one just before the next.
+fn catch_up(age: Duration, interval: Duration) -> Option<Duration> {
+    // Beyond one interval (and as much again for a slow machine) the platform does not sample regularly.
+    (age > interval / 4 && age < 2 * interval).then(|| interval.saturating_sub(age) + AFTER_SAMPLE)
+}
+
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_follow_the_samples() {
+        let ms = Duration::from_millis;
+        let next = |age| catch_up(ms(age), ms(1000)).map(|d| d.as_millis());
+        // Fresh enough; the next sample in 0.6 s; just missed; late; not sampled at all.
+        assert_eq!([next(50), next(400), next(990), next(1500), next(9000)], [None, Some(650), Some(60), Some(50), None]);
     }
 }
