@@ -1,6 +1,7 @@
 //! Observe, plan, act: the control loop, its platforms and its journal.
 
 mod control;
+mod follow;
 pub mod journal;
 mod managed;
 mod observe;

@@ -11,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -129,7 +129,10 @@ fn request(path: &str, addr: SocketAddr) -> Result<String, ProbeError> {
 }
 
 /// Sends the request and reads as far as the status line.
-async fn exchange(stream: &mut TcpStream, request: &str, check: &Check) -> Result<u16, ProbeError> {
+async fn exchange<S>(stream: &mut S, request: &str, check: &Check) -> Result<u16, ProbeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let closed = |_| ProbeError::Closed { check: check.clone() };
     stream.write_all(request.as_bytes()).await.map_err(closed)?;
     let mut head = Vec::with_capacity(512);
@@ -168,4 +171,14 @@ async fn read_rest(stream: &mut TcpStream) {
             Ok(read) => total += read,
         }
     }
+}
+
+/// What a server's bytes on `stream` mean to a check of `/`.
+///
+/// # Errors
+/// As for [`check`].
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub async fn answer_of<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<u16, ProbeError> {
+    exchange(stream, "", &Check::HttpGet { path: "/".into() }).await
 }

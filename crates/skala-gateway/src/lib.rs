@@ -21,6 +21,9 @@ mod conn;
 mod counters;
 mod dispatch;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod job;
 mod pool;

@@ -13,6 +13,9 @@ mod cgroup;
 mod cgroup_layout;
 mod command;
 mod exit;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guardian;
 mod instance;
 mod life;
