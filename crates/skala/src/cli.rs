@@ -64,7 +64,7 @@ pub enum Verb {
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Platform file
-    #[arg(short, long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
+    #[arg(long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
     pub file: PathBuf,
     /// State folder [default: .skala beside the platform file]
     #[arg(long, value_name = "DIR", env = "SKALA_STATE")]
