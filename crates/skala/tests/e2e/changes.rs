@@ -25,7 +25,7 @@ fn streams(gateway: std::net::SocketAddr, done: &AtomicBool) -> usize {
 
 #[test]
 fn nothing_fails_while_replicas_come_and_go() {
-    let mut skala = skala(&api("autoscaling: {maxReplicas: 6}\ndrain: 60s"));
+    let mut skala = skala(&api("autoscaling: {maxReplicas: 6, metrics: [{concurrency: 50}]}\ndrain: 60s"));
     skala.up_ready("api", 1);
     let base = format!("http://{}", skala.gateway());
     let done = AtomicBool::new(false);

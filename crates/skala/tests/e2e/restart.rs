@@ -18,7 +18,7 @@ fn three_by_load() -> (Skala, Reserved) {
         skala(&text.replace("gateway: {listen: '127.0.0.1:0'}", &format!("gateway: {{listen: '127.0.0.1:{}'}}", port.port())));
     skala.up_ready("api", 1);
     let url = format!("http://127.0.0.1:{}/", port.port());
-    let load = skala.json(&["load", &url, "--rate", "60", "--duration", "5s"]);
+    let load = skala.load(&url, &["--rate", "60", "--duration", "5s"]);
     assert_eq!(load["failed"]["total"], 0, "{load:#}");
     skala.await_ready("api", 3);
     (skala, port)
@@ -54,7 +54,7 @@ fn after_an_orderly_end_a_service_starts_at_its_smallest_size() {
 
 #[test]
 fn an_order_by_hand_survives() {
-    let mut skala = skala(&api("autoscaling: {maxReplicas: 5}"));
+    let mut skala = skala(&api("autoscaling: {maxReplicas: 5, metrics: [{concurrency: 50}]}"));
     skala.up_ready("api", 1);
     skala.ok(&["scale", "api=2"]);
     skala.await_ready("api", 2);
