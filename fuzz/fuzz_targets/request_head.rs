@@ -8,6 +8,8 @@ use skala_gateway::fuzzing::{Delimiter, Head, Passed, request};
 /// Headers of one hop, which never go on.
 const HOP: [&str; 6] =
     ["te", "trailer", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization"];
+/// Headers that servers of the CGI family take for a statement of their proxy.
+const STATEMENTS: [&str; 3] = ["script-name", "path-info", "proxy"];
 /// Headers that the gateway writes itself, once.
 const OWN: [&str; 5] = ["host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"];
 
@@ -58,6 +60,7 @@ fn sent(passed: &Passed) {
             // A server that reads `_` as `-` (CGI, WSGI) must not find a second one.
             _ => {
                 let plain = name.replace('_', "-");
+                assert!(!STATEMENTS.contains(&plain.as_str()), "{name} goes on");
                 let reserved = OWN.contains(&plain.as_str()) || plain == "content-length" || plain == "transfer-encoding";
                 assert!(!reserved || plain == *name, "{name} stands in for {plain}");
             }
