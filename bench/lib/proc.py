@@ -18,8 +18,11 @@ def _stat(pid):
 
 
 def started_at(pid):
-    """When a process started, in seconds since the epoch; the kernel counts in steps of 10 ms."""
-    since_boot = int(_stat(pid)[19]) / TICKS_PER_SECOND
+    """When a process started, in seconds since the epoch; the kernel counts in steps of 10 ms. None when it is gone."""
+    try:
+        since_boot = int(_stat(pid)[19]) / TICKS_PER_SECOND
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
 
 
