@@ -158,8 +158,10 @@ fn not_http(head: &[u8], check: &Check) -> ProbeError {
 /// The status in `HTTP/1.1 200 OK`.
 fn status_of(line: &[u8]) -> Option<u16> {
     let line = std::str::from_utf8(line).ok()?;
-    let rest = line.strip_prefix("HTTP/1.")?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+    let word = line.strip_prefix("HTTP/1.")?.split_ascii_whitespace().nth(1)?;
+    // Three digits (RFC 9112 section 4): `parse` alone would also take a sign, and numbers that are no status.
+    let three = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
+    word.parse().ok().filter(|status| three && *status >= 100)
 }
 
 async fn read_rest(stream: &mut TcpStream) {

@@ -1,6 +1,7 @@
-//! What edge crates share: the clock, live stations, and the names of their parts.
+//! What edge crates share: the clock, live stations, the names of their parts, and private files.
 
 mod clock;
+pub mod private;
 mod station;
 
 pub use clock::Clock;

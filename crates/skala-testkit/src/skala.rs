@@ -147,6 +147,15 @@ impl Skala {
         document
     }
 
+    /// Drives load with `skala load` and gives its report. A generator that was late, as it is on a busy machine, is no failure: what
+    /// counts here is what became of the requests.
+    #[track_caller]
+    pub fn load(&self, url: &str, args: &[&str]) -> Value {
+        let ran = self.run(&[&["load", url], args, &["-o", "json"]].concat());
+        assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("load printed no JSON ({e}): {ran:?}"))
+    }
+
     /// Starts `skala up` without waiting for anything.
     pub fn spawn(&mut self, args: &[&str]) {
         self.runs += 1;

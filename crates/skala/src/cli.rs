@@ -64,7 +64,7 @@ pub enum Verb {
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Platform file
-    #[arg(short, long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
+    #[arg(long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
     pub file: PathBuf,
     /// State folder [default: .skala beside the platform file]
     #[arg(long, value_name = "DIR", env = "SKALA_STATE")]
@@ -97,10 +97,13 @@ pub enum Output {
     Json,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct UpArgs {
     #[command(flatten)]
     pub place: Place,
+    /// Platform file, as with --file
+    #[arg(value_name = "FILE", conflicts_with = "file")]
+    pub platform_file: Option<PathBuf>,
     /// Environment whose overlay applies
     #[arg(short, long, value_name = "NAME", env = "SKALA_ENV")]
     pub env: Option<String>,
@@ -113,6 +116,16 @@ pub struct UpArgs {
     /// How long --detach waits for readiness
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub wait: Duration,
+}
+
+impl UpArgs {
+    /// With the platform file where the rest looks for it.
+    pub fn resolved(mut self) -> UpArgs {
+        if let Some(file) = self.platform_file.take() {
+            self.place.file = file;
+        }
+        self
+    }
 }
 
 #[derive(Args)]

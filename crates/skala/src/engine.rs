@@ -12,7 +12,7 @@ use skala_controller::journal::{Event, Journal, Retention};
 use skala_controller::platform::{LocalConfig, LocalPlatform, Platform as _, PlatformEvent};
 use skala_controller::{ControlConfig, Controller, watch_upstreams};
 use skala_gateway::{Gateway, GatewayConfig, GatewayCounters};
-use skala_runtime::{Clock, Station};
+use skala_runtime::{Clock, Station, private};
 use skala_spec::Platform;
 use skala_types::Time;
 use tokio::sync::{Notify, mpsc, watch};
@@ -69,7 +69,7 @@ impl Engine {
     /// When the state folder is in use or not writable, or an address is taken. Nothing is left running then.
     pub async fn start(options: Options) -> anyhow::Result<Engine> {
         let Options { platform, folder, state_dir } = options;
-        std::fs::create_dir_all(&state_dir).with_context(|| format!("make the state folder {}", state_dir.display()))?;
+        private::make_folder(&state_dir).with_context(|| format!("make the state folder {}", state_dir.display()))?;
         let clock = Clock::system();
         let (local, events) = local_platform(&platform, &folder, &state_dir, &clock)?;
         let local = Arc::new(local);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use skala_runtime::private;
 
 /// Raised when a table changes in a way that older versions cannot read.
 const VERSION: i64 = 1;
@@ -25,6 +26,8 @@ CREATE TABLE IF NOT EXISTS checkpoints(service TEXT PRIMARY KEY, state TEXT NOT 
 
 /// Opens the file for writing and makes the tables.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    // SQLite would make the file readable by all, and gives its log files the same permissions. What is wrong, it says itself.
+    let _ = private::to_append().open(path);
     let c = Connection::open(path)?;
     c.busy_timeout(Duration::from_secs(5))?;
     c.pragma_update(None, "journal_mode", "WAL")?;

@@ -2,7 +2,10 @@
 //!
 //! Decides: which headers belong to one hop and are dropped, which the gateway writes itself, and which pass unchanged.
 //! Method: RFC 9110 section 7.6.1 (hop-by-hop), RFC 9112 section 6 (framing).
-//! Invariants: a name that turns into one of these names when `_` is read as `-` (as CGI and WSGI servers do) never passes.
+//! Invariants: a name that turns into one of these names when `_` is read as `-` (as CGI and WSGI servers do) never passes; nor does
+//! one that such servers take for a statement of their proxy: `SCRIPT_NAME` and `PATH_INFO` move the path that gunicorn's application
+//! sees, past the route that was found for it, because gunicorn believes whoever connects from 127.0.0.1; `Proxy` becomes
+//! `HTTP_PROXY`, which HTTP clients obey (CVE-2016-5385).
 //! Tested: `tests` below.
 
 /// What a header name means to the gateway.
@@ -20,7 +23,7 @@ pub(crate) enum Field {
     RequestId,
     /// Belongs to one connection only.
     Hop,
-    /// Would be read as one of the above by a server that takes `_` for `-`.
+    /// Would be read as one of the above, or as a variable of its own, by a server that makes CGI variables of headers.
     Disguised,
     Other,
 }
@@ -45,9 +48,12 @@ fn known(name: &str, same: impl Fn(&str, &str) -> bool) -> Field {
     let candidates: &[(&str, Field)] = match name.len() {
         2 => &[("te", Field::Hop)],
         4 => &[("host", Field::Host)],
+        5 => &[("proxy", Field::Disguised)],
         6 => &[("expect", Field::Expect)],
         7 => &[("upgrade", Field::Upgrade), ("trailer", Field::Hop)],
+        9 => &[("path-info", Field::Disguised)],
         10 => &[("connection", Field::Connection), ("keep-alive", Field::Hop)],
+        11 => &[("script-name", Field::Disguised)],
         12 => &[("x-request-id", Field::RequestId)],
         14 => &[("content-length", Field::ContentLength)],
         15 => &[("x-forwarded-for", Field::ForwardedFor)],
@@ -161,6 +167,9 @@ mod tests {
             ("Transfer-Encoding", Field::TransferEncoding),
             ("Transfer_Encoding", Field::Disguised),
             ("x_forwarded-for", Field::Disguised),
+            ("SCRIPT_NAME", Field::Disguised),
+            ("Path-Info", Field::Disguised),
+            ("Proxy", Field::Disguised),
             ("x_api_key", Field::Other),
             ("Keep-Alive", Field::Hop),
             ("TE", Field::Hop),

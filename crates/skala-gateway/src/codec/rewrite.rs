@@ -166,7 +166,7 @@ mod tests {
     fn requests_lose_what_belongs_to_one_hop() {
         let got = forward(
             "GET /p HTTP/1.1\r\nHost: a:1\r\nAccept: */*\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n\
-             Upgrade: h2c\r\nX-Forwarded-Proto: https\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n",
+             Upgrade: h2c\r\nX-Forwarded-Proto: https\r\nX_Forwarded_For: 6.6.6.6\r\nSCRIPT_NAME: /p\r\nProxy: e\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n",
         );
         assert_eq!(
             got,

@@ -18,6 +18,14 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
             .fix("add `token: \"${SKALA_ADMIN_TOKEN}\"`, or listen on 127.0.0.1");
         cx.report("E0611", "admin.listen", text);
     }
+    if admin.token.as_ref().is_some_and(|token| !fits_a_header(token.expose())) {
+        let text = Text::new("the token cannot be sent")
+            .because(
+                "a request carries it in a header: it must not be empty and have no spaces, line ends or letters beyond ASCII",
+            )
+            .fix("make one with `openssl rand -hex 32`");
+        cx.report("E0615", "admin.token", text);
+    }
     if gateway.header_timeout.get().is_zero() {
         cx.report("E0612", "gateway.headerTimeout", Text::new("no request arrives in no time").fix("use `10s`"));
     }
@@ -34,4 +42,8 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
             );
         }
     }
+}
+
+fn fits_a_header(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -18,6 +18,7 @@ fn load_in(text: &str, environment: Option<&str>) -> Loaded {
     };
     let read_file = |path: &str| match path {
         "token.txt" => Ok("s3cret\n".to_owned()),
+        "empty.txt" => Ok("\n".to_owned()),
         _ => Err("no such file".to_owned()),
     };
     load_file(&Source { name: "skala.yaml", text }, &LoadOptions { environment, env: &env, read_file: &read_file })

@@ -469,3 +469,15 @@ fn an_error_elsewhere_does_not_stop_this_environment() {
     "#]],
     );
 }
+
+#[test]
+fn a_token_that_no_request_can_carry_is_refused() {
+    let rows =
+        [("s3cret-token", 0), ("{file: token.txt}", 0), ("{file: empty.txt}", 1), ("two words", 1), ("\"a\\nb\"", 1), ("é", 1)];
+    for (token, errors) in rows {
+        let text = format!("platform: p\nadmin: {{token: {token}}}\nservices: {{a: {{command: [x, $PORT]}}}}\n");
+        let loaded = load_in(&text, None);
+        assert_eq!(loaded.problems.iter().filter(|p| p.code == "E0615").count(), errors, "{token}");
+        assert_eq!(loaded.platform.is_some(), errors == 0, "{token}");
+    }
+}

@@ -15,6 +15,7 @@ use anyhow::Context;
 use serde::Serialize;
 use skala_console::views::{Percentiles, SCHEMA_VERSION};
 use skala_load::{Arrivals, LoadPlan, LoadReport, Rate, Stop};
+use skala_runtime::private;
 use skala_spec::{LoadOptions, Platform, Source, load};
 
 use self::watch::{Observed, Watch};
@@ -52,9 +53,15 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("skala-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
-        Ok(Folder(path))
+        let path = |n| std::env::temp_dir().join(format!("skala-demo-{}-{n}", std::process::id()));
+        // A name that is taken was left by an earlier process of this number, or laid out as a trap.
+        let free = (0..100).map(path).find_map(|path| match private::make_new_folder(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => None,
+            made => Some(made.with_context(|| format!("make {}", path.display())).map(|()| Folder(path))),
+        });
+        free.unwrap_or_else(|| {
+            Err(anyhow::anyhow!("find a free name for the demo's folder in {}", std::env::temp_dir().display()))
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! `up`: runs the platform in the foreground, or in the background with `--detach`.
 
-use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use skala_console::views::Status;
+use skala_runtime::private;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::UpArgs;
@@ -67,9 +67,9 @@ async fn foreground(options: Options) -> Outcome {
 /// Starts the same command without `--detach` in a session of its own and waits until it is ready.
 fn detach(args: &UpArgs) -> Outcome {
     let state_dir = args.place.state_dir();
-    std::fs::create_dir_all(&state_dir).with_context(|| format!("make the state folder {}", state_dir.display()))?;
+    private::make_folder(&state_dir).with_context(|| format!("make the state folder {}", state_dir.display()))?;
     let log = state_dir.join(OWN_LOG);
-    let own_log = OpenOptions::new().create(true).append(true).open(&log).with_context(|| format!("open {}", log.display()))?;
+    let own_log = private::to_append().open(&log).with_context(|| format!("open {}", log.display()))?;
     let begin = own_log.metadata().map_or(0, |m| m.len());
     let before = Instance::read(&state_dir);
     let mut command = Command::new(std::env::current_exe().context("find skala's own program")?);

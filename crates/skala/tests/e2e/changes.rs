@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use skala_testkit::http::Client;
+use skala_testkit::wait::throughout;
 
 use crate::{api, skala};
 
@@ -25,7 +26,7 @@ fn streams(gateway: std::net::SocketAddr, done: &AtomicBool) -> usize {
 
 #[test]
 fn nothing_fails_while_replicas_come_and_go() {
-    let mut skala = skala(&api("autoscaling: {maxReplicas: 6}\ndrain: 60s"));
+    let mut skala = skala(&api("autoscaling: {maxReplicas: 6, metrics: [{concurrency: 50}]}\ndrain: 60s"));
     skala.up_ready("api", 1);
     let base = format!("http://{}", skala.gateway());
     let done = AtomicBool::new(false);
@@ -33,7 +34,7 @@ fn nothing_fails_while_replicas_come_and_go() {
         let url = format!("{base}{path}");
         // Longer than the changes can take; ended by Ctrl-C when they are over.
         let args =
-            ["load", &url, "--rate", rate, "--duration", "5m", "-X", method, "--body", "a body of a request", "-o", "json"];
+            ["load", &url, "--rate", rate, "--duration", "60s", "-X", method, "--body", "a body of a request", "-o", "json"];
         skala.run(&args)
     };
     let reports = thread::scope(|scope| {
@@ -41,9 +42,11 @@ fn nothing_fails_while_replicas_come_and_go() {
         let posts = scope.spawn(|| load("/echo", "20", "POST"));
         let streaming: Vec<_> = (0..3).map(|_| scope.spawn(|| streams(skala.gateway(), &done))).collect();
         for change in 0..CHANGES {
-            let size = [4, 1, 3, 2][change % 4];
+            let size: u64 = [4, 1, 3, 2][change % 4];
             skala.ok(&["scale", &format!("api={size}")]);
             skala.await_ready("api", size);
+            // Some requests and a part of each stream meet every size.
+            throughout("the size stays", Duration::from_millis(600), || skala.service("api")["desired"] == size);
         }
         done.store(true, Ordering::SeqCst);
         for stream in streaming {

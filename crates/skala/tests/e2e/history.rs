@@ -13,7 +13,7 @@ fn at(status: &Value) -> String {
 #[test]
 fn decisions_and_events_by_time_and_service_also_when_skala_has_ended() {
     let mut skala = skala(
-        &(api("autoscaling: {maxReplicas: 4}")
+        &(api("autoscaling: {maxReplicas: 4, metrics: [{concurrency: 50}]}")
             + "  other: {command: [skala, backend, --port, $PORT]}\nroutes: [{path: /, service: api}, {path: /o, service: other}]\n"),
     );
     skala.up_ready("api", 1).await_ready("other", 1);
@@ -58,7 +58,7 @@ fn every_recorded_decision_replays_to_the_same() {
     ));
     skala.up_ready("api", 1);
     let url = format!("http://{}/cpu?ms=3", skala.gateway());
-    skala.json(&["load", &url, "--rate", "40", "--duration", "4s"]);
+    skala.load(&url, &["--rate", "40", "--duration", "4s"]);
     let check = |skala: &Skala, least: u64| {
         let document = skala.json(&["replay"]);
         let result = &document["services"]["api"];
@@ -85,7 +85,7 @@ fn documents_are_json_with_a_version_and_nothing_else_is_on_stdout() {
         &["why", "api"],
         &["replay"],
         &["check"],
-        &["load", &url, "--rate", "20", "--duration", "1s"],
+        &["load", &url, "--rate", "3", "--duration", "1s"],
     ];
     for args in rows {
         skala.json(args); // parses all of stdout and holds the version

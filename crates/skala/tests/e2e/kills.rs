@@ -16,7 +16,7 @@ fn no_get_fails_while_replicas_are_killed() {
     skala.up_ready("api", 3);
     let url = format!("http://{}/sleep?ms=20", skala.gateway());
     thread::scope(|scope| {
-        let load = scope.spawn(|| skala.json(&["load", &url, "--rate", "100", "--duration", "20s"]));
+        let load = scope.spawn(|| skala.load(&url, &["--rate", "100", "--duration", "20s"]));
         let begun = Instant::now();
         for kill in 1..=3u32 {
             let at = Duration::from_secs(5) * kill;

@@ -38,6 +38,7 @@ fn lines_are_followed_across_restarts() {
     let said = follower.said();
     let times: Vec<_> = said.lines().filter_map(|l| l.split(' ').next()).collect();
     assert!(times.is_sorted(), "lines come in order of time: {said}");
+    drop(follower);
     skala.down();
     assert!(skala.ok(&["logs", "api"]).contains("hello from"), "logs stay when skala has ended");
 }

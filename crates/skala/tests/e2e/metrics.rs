@@ -39,7 +39,7 @@ fn littles_law_holds() {
     skala.up_ready("api", 2);
     let url = format!("http://{}/sleep?ms=250", skala.gateway());
     let (in_flight, arrival_rate, service_time) = thread::scope(|scope| {
-        let load = scope.spawn(|| skala.json(&["load", &url, "--rate", "40", "--duration", "10s"]));
+        let load = scope.spawn(|| skala.load(&url, &["--rate", "40", "--duration", "10s"]));
         until("a steady state", secs(20), || (read(&skala).value("skala_station_completions_total", "api") > 40.0).then_some(()));
         let (begun, before) = (Instant::now(), read(&skala));
         let (mut sum, mut looks) = (0.0, 0.0);

@@ -22,7 +22,7 @@ fn a_size_by_hand_ends_when_its_time_is_over() {
     let directive = skala.service("api")["directive"].as_str().map(str::to_owned);
     assert!(directive.as_deref().is_some_and(|d| d.starts_with("3 replicas by hand until 20")), "{directive:?}");
     assert!(skala.ok(&["status"]).contains("3 replicas by hand"));
-    assert!(skala.ok(&["why", "api"]).contains("held by hand"));
+    until("the reason", PATIENCE, || skala.ok(&["why", "api"]).contains("held by hand until").then_some(()));
     skala.await_ready("api", 1);
     assert!(skala.service("api")["directive"].is_null());
 }
@@ -50,7 +50,7 @@ fn a_paused_service_keeps_its_size_under_load() {
     assert!(said.contains("keeps its present size"), "{said}");
     let url = format!("http://{}/", skala.gateway());
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| skala.json(&["load", &url, "--rate", "50", "--duration", "8s"]));
+        let load = scope.spawn(|| skala.load(&url, &["--rate", "50", "--duration", "8s"]));
         until("the load is seen", PATIENCE, || {
             let why = skala.json(&["why", "api"]);
             why["text"].as_str().filter(|t| t.contains("paused") && t.contains("wants")).map(|_| ())

@@ -9,14 +9,14 @@ type Labels = Vec<(String, String)>;
 
 /// One read of `/metrics`.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     kinds: BTreeMap<String, String>,
     samples: BTreeMap<(String, Labels), f64>,
 }
 
 impl Metrics {
     /// Reads a text or says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Metrics, String> {
+    pub(crate) fn parse(text: &str) -> Result<Metrics, String> {
         let mut out = Metrics::default();
         let (mut family, mut helped) = (String::new(), BTreeSet::new());
         if !text.ends_with('\n') {
@@ -80,13 +80,13 @@ impl Metrics {
 
     /// The value of a series of a service, or of one without labels when `service` is empty.
     #[track_caller]
-    pub fn value(&self, name: &str, service: &str) -> f64 {
+    pub(crate) fn value(&self, name: &str, service: &str) -> f64 {
         let labels = if service.is_empty() { Vec::new() } else { vec![("service".to_owned(), service.to_owned())] };
         *self.samples.get(&(name.to_owned(), labels)).unwrap_or_else(|| panic!("no {name} of '{service}'"))
     }
 
     /// The names of all families.
-    pub fn families(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn families(&self) -> impl Iterator<Item = (&str, &str)> {
         self.kinds.iter().map(|(name, kind)| (name.as_str(), kind.as_str()))
     }
 }

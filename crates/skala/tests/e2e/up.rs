@@ -37,7 +37,7 @@ fn a_detached_skala_that_dies_while_it_starts_is_reported() {
         let child = until("skala runs in the background", secs(20), || {
             let all = skala.processes();
             skala.state_dir().join("instance.json").exists().then_some(())?;
-            all.iter().find(|p| p.command.contains(" up --file")).map(|p| p.pid)
+            all.iter().find(|p| p.command.contains(" up --own-session")).map(|p| p.pid)
         });
         processes::signal(child, Signal::SIGKILL);
         let ran = up.join().unwrap();

@@ -30,7 +30,7 @@ fn an_upstream_dies_and_returns() {
     assert!(begun.elapsed() >= secs(3));
     until("its failure is noticed", PATIENCE, || (skala.service("api")["ready"] == 1).then_some(()));
     assert_eq!(skala.events("api", "unready").len(), 1);
-    let _second = skala.follow(&args_b.iter().map(String::as_str).collect::<Vec<_>>());
+    let second = skala.follow(&args_b.iter().map(String::as_str).collect::<Vec<_>>());
     until("the second answers again", PATIENCE, || answered_by(&skala, "second").then_some(()));
     drop(first);
     until("the first is noticed too", PATIENCE, || (skala.service("api")["ready"] == 1).then_some(()));
@@ -38,6 +38,7 @@ fn an_upstream_dies_and_returns() {
     let order = skala.run(&["scale", "api=3"]);
     assert_eq!(order.code, Some(1));
     assert!(order.stderr.contains("upstreams"), "{order:?}");
+    drop(second);
     skala.down();
 }
 

@@ -3,17 +3,21 @@
 //! Decides: whether the folder may be used, and which processes are leftovers.
 //! Inputs: `<state folder>/instance`: the last run's id, then its control groups, one per line.
 //! Method: the file is locked (flock(2)) while skala lives; the kernel frees the lock however skala ends.
-//! Invariants: nothing is killed while another skala holds the folder; only folders named after the instance are removed.
+//! Invariants: nothing is killed while another skala holds the folder; only folders named after the instance are removed; a file that
+//! belongs to another user, or that is a link, names nothing to kill.
 //! Tested: `tests` below; `tests/local/guardian.rs` leaves processes behind.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
+use skala_runtime::private;
 
 use super::cgroup::{kill_group, remove_tree};
 use super::procfs::{Census, Leader, process};
@@ -110,16 +114,18 @@ impl Instance {
     pub(super) fn claim(state_dir: &Path) -> Result<Instance, PlatformError> {
         let path = state_dir.join("instance");
         let failed = |source| PlatformError::StateDir { path: path.clone(), source };
-        fs::create_dir_all(super::logs_dir(state_dir)).map_err(failed)?;
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open.map_err(failed)?;
+        private::make_folder(state_dir).and_then(|()| private::make_folder(&super::logs_dir(state_dir))).map_err(failed)?;
+        let mut open = OpenOptions::new();
+        open.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+        let mut file = open.open(&path).map_err(failed)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => PlatformError::InUse { path: path.clone() },
             TryLockError::Error(source) => failed(source),
         })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        if let Some(previous) = previous(&text)
+        let own = file.metadata().map_err(failed)?.uid() == geteuid().as_raw();
+        if let Some(previous) = previous(&text).filter(|_| own)
             && !previous.end()
         {
             tracing::warn!(instance = previous.instance, "processes of an earlier run could not be killed");
@@ -174,6 +180,29 @@ mod tests {
         let id = first.id.clone();
         drop(first);
         assert_ne!(Instance::claim(folder.path()).unwrap().id, id);
+    }
+
+    /// Changing a file's owner needs root; where the tests run as somebody else, only the link is tried.
+    #[test]
+    fn a_file_of_somebody_else_names_nothing_to_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("instance");
+        let id = "0123456789abcdef";
+        let mut mark = std::process::Command::new("sleep");
+        let mut sleep = mark.arg("60").env(crate::platform::local::procfs::MARKER, format!("{id}/api-1")).spawn().unwrap();
+        std::fs::write(&path, id).unwrap();
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            drop(Instance::claim(folder.path()).unwrap());
+            assert!(sleep.try_wait().unwrap().is_none(), "killed by a file of another user");
+        }
+        std::fs::write(folder.path().join("elsewhere"), id).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+        assert!(matches!(Instance::claim(folder.path()), Err(PlatformError::StateDir { .. })));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, id).unwrap();
+        drop(Instance::claim(folder.path()).unwrap());
+        assert!(!sleep.wait().unwrap().success(), "its own leftovers are killed");
     }
 
     #[test]

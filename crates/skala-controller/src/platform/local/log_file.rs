@@ -9,10 +9,11 @@
 //! Tested: `tests` below; `tests/local/logs.rs`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use skala_runtime::private;
 use tokio::sync::{mpsc, oneshot};
 
 use super::procfs::Tag;
@@ -103,7 +104,7 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> io::Result<LogFile> {
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = private::to_append().open(&path)?;
         let size = file.metadata()?.len();
         Ok(LogFile { path, file, size })
     }

@@ -29,10 +29,10 @@ fn load_across_scale_ups_and_scale_downs() {
     let (search, documents) =
         (format!("http://{}/search?ms=30", skala.gateway()), format!("http://{}/documents", skala.gateway()));
     thread::scope(|scope| {
-        let gets = scope.spawn(|| skala.json(&["load", &search, "--rate", "20", "--duration", "14s"]));
-        let post = ["load", &documents, "--rate", "5", "--duration", "14s", "-X", "POST", "--body", "a document"];
-        let all = &skala;
-        let posts = scope.spawn(move || all.json(&post));
+        let gets = scope.spawn(|| skala.load(&search, &["--rate", "20", "--duration", "14s"]));
+        let post = ["--rate", "5", "--duration", "14s", "-X", "POST", "--body", "a document"];
+        let (all, url) = (&skala, documents.as_str());
+        let posts = scope.spawn(move || all.load(url, &post));
         for size in [4, 2, 3, 2] {
             skala.ok(&["scale", &format!("web={size}")]);
             skala.await_ready("web", size);
