@@ -12,16 +12,19 @@ fuzz_target!(|data: &[u8]| {
     for line in lines {
         // An escape takes up to eleven characters for each byte kept.
         assert!(line.len() <= MAX_LINE * 11 + 64, "{} bytes", line.len());
+        let mut coloured = false;
         let mut rest = &line[..];
         while let Some(c) = rest.chars().next() {
             if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
                 let end = sequence.find(|c: char| !c.is_ascii_digit() && c != ';').expect("a colour ends");
                 assert!(sequence[end..].starts_with('m'), "not a colour: {line:?}");
+                coloured = !matches!(&sequence[..end], "" | "0");
                 rest = &sequence[end + 1..];
                 continue;
             }
             assert!(!c.is_control() || c == '\t', "{c:?} in {line:?}");
             rest = &rest[c.len_utf8()..];
         }
+        assert!(!coloured, "its colour goes on: {line:?}");
     }
 });

@@ -157,9 +157,10 @@ fn not_http(head: &[u8], check: &Check) -> ProbeError {
 
 /// The status in `HTTP/1.1 200 OK`.
 fn status_of(line: &[u8]) -> Option<u16> {
-    let line = std::str::from_utf8(line).ok()?;
-    let word = line.strip_prefix("HTTP/1.")?.split_ascii_whitespace().nth(1)?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    words.next()?.strip_prefix("HTTP/1.").filter(|minor| matches!(minor.as_bytes(), [b'0'..=b'9']))?;
     // Three digits (RFC 9112 section 4): `parse` alone would also take a sign, and numbers that are no status.
+    let word = words.next()?.trim_ascii_end();
     let three = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
     word.parse().ok().filter(|status| three && *status >= 100)
 }

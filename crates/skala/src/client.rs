@@ -27,7 +27,8 @@ impl Client {
     /// # Errors
     /// When none left its note there.
     pub fn find(state_dir: &Path) -> Result<Client, Exit> {
-        let instance = Instance::read(state_dir).ok_or_else(|| not_running(state_dir))?;
+        // The note of a skala that was killed stays; whoever listens on that port by now must not be sent the token.
+        let instance = Instance::read(state_dir).filter(Instance::is_alive).ok_or_else(|| not_running(state_dir))?;
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)

@@ -1,5 +1,7 @@
 //! Reading a platform file and showing what is wrong with it.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
@@ -9,6 +11,9 @@ use crate::exit::{Exit, FAILED, FINDINGS};
 
 /// Largest platform file in bytes.
 const MAX_FILE: u64 = 4 << 20;
+
+/// Largest file that `{file: path}` names, bytes; far above any key.
+const MAX_SECRET: u64 = 1 << 20;
 
 /// The text of a platform file and what came of it.
 pub struct Read {
@@ -23,27 +28,38 @@ pub struct Read {
 /// # Errors
 /// When the file cannot be read.
 pub fn read(path: &Path, environment: Option<&str>) -> Result<Read, Exit> {
-    let missing = |e: std::io::Error| {
+    let missing = |e: io::Error| {
         let help = match e.kind() {
-            std::io::ErrorKind::NotFound => "name the platform file, or change to its folder; `skala demo` needs none",
+            io::ErrorKind::NotFound => "name the platform file, or change to its folder; `skala demo` needs none",
             _ => "make it readable",
         };
         Exit::new(FAILED, format!("cannot read the platform file {}: {e}", path.display()), help)
     };
-    let size = std::fs::metadata(path).map_err(missing)?.len();
-    if size > MAX_FILE {
-        let message = format!("{} is too large for a platform file: {size} bytes, at most {MAX_FILE}", path.display());
-        return Err(Exit::new(FAILED, message, "is it the right file?"));
-    }
-    let text = std::fs::read_to_string(path).map_err(missing)?;
+    let text = text_of(path, MAX_FILE).map_err(|e| match e.kind() {
+        io::ErrorKind::FileTooLarge => {
+            let message = format!("{} is too large for a platform file: more than {MAX_FILE} bytes", path.display());
+            Exit::new(FAILED, message, "is it the right file?")
+        }
+        _ => missing(e),
+    })?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let options = LoadOptions {
         environment,
         env: &|name| std::env::var(name).ok(),
-        read_file: &|name| std::fs::read_to_string(folder.join(name)).map_err(|e| e.to_string()),
+        read_file: &|name| text_of(&folder.join(name), MAX_SECRET).map_err(|e| e.to_string()),
     };
     let loaded = load(&Source { name: &path.display().to_string(), text: &text }, &options);
     Ok(Read { text, loaded })
+}
+
+/// Reads a text of at most `max` bytes, also where the size is not known beforehand (a device, a pipe).
+fn text_of(path: &Path, max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(max + 1).read_to_string(&mut text)?;
+    if read as u64 > max {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {max} bytes")));
+    }
+    Ok(text)
 }
 
 /// Reads a platform file that must be sound; warnings are shown and pass.
@@ -79,10 +95,24 @@ pub fn drawn(name: &str, text: &str, problem: &Problem) -> String {
         diagnostic = diagnostic.with_help(problem.help.clone());
     }
     let report = Report::new(diagnostic).with_source_code(NamedSource::new(name, text.to_owned()));
-    let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let color = std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut out = String::new();
     // Writing into a string does not fail.
     let _ = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(110).render_report(&mut out, report.as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        for (path, wanted) in [("/dev/zero", io::ErrorKind::FileTooLarge), ("/", io::ErrorKind::IsADirectory)] {
+            assert_eq!(text_of(Path::new(path), MAX_SECRET).unwrap_err().kind(), wanted, "{path}");
+        }
+        assert_eq!(text_of(Path::new("/dev/null"), 0).unwrap(), "");
+        assert_eq!(read(Path::new("/dev/zero"), None).err().unwrap().code, FAILED);
+    }
 }

@@ -20,7 +20,7 @@ pub struct ProcessSpec {
     pub command: Vec<String>,
     /// Working directory; skala's own when absent.
     pub cwd: Option<PathBuf>,
-    /// Variables added to skala's own environment; `$PORT` in the values becomes the replica's port. May hold secrets.
+    /// Variables added to skala's own environment without its admin token; `$PORT` in the values becomes the replica's port. May hold secrets.
     pub env: Vec<(String, String)>,
     /// What a replica is promised: its weight when CPU is scarce.
     pub requests: Amounts,

@@ -28,7 +28,7 @@ async fn server(answer: Option<&'static [u8]>) -> (SocketAddr, tokio::task::Join
 
 #[tokio::test]
 async fn answers_and_what_they_mean() {
-    let rows: [(Option<&'static [u8]>, &str); 11] = [
+    let rows: [(Option<&'static [u8]>, &str); 12] = [
         (Some(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "ok"),
         (Some(b"HTTP/1.0 302 Found\r\n\r\n"), "ok"),
         (Some(b"HTTP/1.1 204\r\n\r\n"), "ok"),
@@ -38,6 +38,7 @@ async fn answers_and_what_they_mean() {
         (Some(b"SSH-2.0-x\x07\r\n"), "the answer to GET /health is not HTTP: 'SSH-2.0-x\\u{7}\\r\\n'"),
         (Some(b"HTTP/1.1 200"), "the answer to GET /health is not HTTP: 'HTTP/1.1 200'"),
         (Some(b"HTTP/1.1 +200 OK\r\n\r\n"), "the answer to GET /health is not HTTP: 'HTTP/1.1 +200 OK\\r\\n\\r\\n'"),
+        (Some(b"HTTP/1. x 200 OK\r\n\r\n"), "the answer to GET /health is not HTTP: 'HTTP/1. x 200 OK\\r\\n\\r\\n'"),
         (Some(b"HTTP/1.1 0200 OK\r\n\r\n"), "the answer to GET /health is not HTTP: 'HTTP/1.1 0200 OK\\r\\n\\r\\n'"),
         (None, "no answer to GET /health within 500ms"),
     ];

@@ -16,6 +16,10 @@ use crate::platform::ProcessSpec;
 /// Search path when there is none in the environment; what a login shell of root has.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Variable that the verbs of skala take the admin token from. A replica gets it only if its own `env` says so: whoever takes over a
+/// replica must not command skala with it.
+const ADMIN_TOKEN: &str = "SKALA_ADMIN_TOKEN";
+
 /// Builds the command of a replica, to listen on `port`.
 ///
 /// # Errors
@@ -33,7 +37,7 @@ pub(super) fn build(spec: &ProcessSpec, port: u16, extra: &[(&str, String)]) -> 
     let mut command = Command::new(file);
     command.arg0(program).args(rest).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.envs(spec.env.iter().map(|(name, value)| (name, expand(value, port))));
+    command.env_remove(ADMIN_TOKEN).envs(spec.env.iter().map(|(name, value)| (name, expand(value, port))));
     command.env("PORT", port.to_string()).envs(extra.iter().map(|(name, value)| (name, value)));
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
@@ -113,6 +117,19 @@ mod tests {
         for (text, want) in rows {
             assert_eq!(expand(text, 80), want);
         }
+    }
+
+    #[test]
+    fn the_admin_token_is_not_handed_on() {
+        let token = |env: &[(&str, &str)]| {
+            let mut spec = ProcessSpec::new(vec!["/bin/sh".into()]);
+            spec.env = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let command = build(&spec, 80, &[]).unwrap();
+            let found = command.get_envs().find(|(name, _)| *name == ADMIN_TOKEN).map(|(_, value)| value.map(ToOwned::to_owned));
+            found.expect("removed or set")
+        };
+        assert_eq!(token(&[]), None);
+        assert_eq!(token(&[(ADMIN_TOKEN, "mine")]), Some("mine".into()));
     }
 
     #[test]

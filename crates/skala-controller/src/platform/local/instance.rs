@@ -20,7 +20,7 @@ use nix::unistd::{Pid, geteuid};
 use skala_runtime::private;
 
 use super::cgroup::{kill_group, remove_tree};
-use super::procfs::{Census, Leader, process};
+use super::procfs::{Census, Leader, Process, process};
 use crate::platform::PlatformError;
 
 /// Time after which processes that do not die (stuck in the kernel) are left alone.
@@ -57,9 +57,8 @@ impl Charge {
             for (pid, leader) in &self.leaders {
                 kill_process_group(*pid, leader.start);
             }
-            let alive: Vec<u32> =
-                census.take(&self.leaders).into_values().flatten().filter(|p| p.alive()).map(|p| p.pid).collect();
-            alive.iter().for_each(|pid| kill_process(*pid));
+            let alive: Vec<Process> = census.take(&self.leaders).into_values().flatten().filter(Process::alive).collect();
+            alive.iter().for_each(|process| signal_process(process, Signal::SIGKILL));
             quiet = if alive.is_empty() { quiet + 1 } else { 0 };
             std::thread::sleep(PAUSE);
         }
@@ -70,14 +69,12 @@ impl Charge {
     }
 }
 
-/// Sends SIGKILL to a process; it may be gone already.
-pub(super) fn kill_process(pid: u32) {
-    signal_process(pid, Signal::SIGKILL);
-}
-
-/// Sends a signal to a process; it may be gone already.
-pub(super) fn signal_process(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 1) {
+/// Sends a signal to a process, unless it is gone or its number belongs to another process by now.
+///
+/// Finding the processes of a tree takes a while on a large machine; between this look and the signal there are microseconds.
+pub(super) fn signal_process(target: &Process, signal: Signal) {
+    let Some(pid) = i32::try_from(target.pid).ok().filter(|pid| *pid > 1) else { return };
+    if process(target.pid).is_some_and(|now| now.start == target.start) {
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }
@@ -203,6 +200,19 @@ mod tests {
         std::fs::write(&path, id).unwrap();
         drop(Instance::claim(folder.path()).unwrap());
         assert!(!sleep.wait().unwrap().success(), "its own leftovers are killed");
+    }
+
+    #[test]
+    fn a_number_that_was_given_again_is_not_signalled() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let found = process(child.id()).unwrap();
+        let mut earlier = found;
+        earlier.start -= 1;
+        signal_process(&earlier, Signal::SIGKILL);
+        kill_process_group(child.id(), earlier.start);
+        assert!(child.try_wait().unwrap().is_none());
+        signal_process(&found, Signal::SIGKILL);
+        assert!(!child.wait().unwrap().success());
     }
 
     #[test]

@@ -212,10 +212,8 @@ impl Replica {
     /// Ends a tree with SIGTERM and, at the deadline, SIGKILL. True when the latter was needed.
     async fn stop_tree(&mut self, running: &mut Running) -> bool {
         instance::signal_process_group(running.pid, running.leader.start, Signal::SIGTERM);
-        for pid in self.survivors(running).await {
-            if procfs::process(pid).is_some_and(|process| !process.in_group(running.pid)) {
-                instance::signal_process(pid, Signal::SIGTERM);
-            }
+        for process in self.survivors(running).await.iter().filter(|process| !process.in_group(running.pid)) {
+            instance::signal_process(process, Signal::SIGTERM);
         }
         let mut exited = false;
         loop {
@@ -244,14 +242,15 @@ impl Replica {
             if let (false, Some(group)) = (alive.is_empty(), &running.group) {
                 group.kill();
             }
-            alive.iter().for_each(|pid| instance::kill_process(*pid));
+            alive.iter().for_each(|process| instance::signal_process(process, Signal::SIGKILL));
             killed |= !alive.is_empty();
             let gone = timeout(LOOK, running.child.wait()).await.is_ok();
             if gone && alive.is_empty() {
                 return killed;
             }
             if Instant::now() > deadline {
-                let text = format!("{} processes do not die and are left behind: {alive:?}", alive.len());
+                let pids: Vec<u32> = alive.iter().map(|process| process.pid).collect();
+                let text = format!("{} processes do not die and are left behind: {pids:?}", pids.len());
                 self.inner.emit(&self.key, EventKind::Note { text });
                 return true;
             }
@@ -260,15 +259,15 @@ impl Replica {
     }
 
     /// The processes of a tree that still run.
-    async fn survivors(&self, running: &Running) -> Vec<u32> {
+    async fn survivors(&self, running: &Running) -> Vec<procfs::Process> {
         let (inner, tag, group) = (self.inner.clone(), self.tag.clone(), running.group.clone());
         let look = move || {
             let inside = group.map(|group| group.pids()).unwrap_or_default();
             let inside = inside.into_iter().filter_map(procfs::process);
             let known = inner.census().remove(&tag).unwrap_or_default();
-            let mut alive: Vec<u32> = inside.chain(known).filter(procfs::Process::alive).map(|p| p.pid).collect();
-            alive.sort_unstable();
-            alive.dedup();
+            let mut alive: Vec<procfs::Process> = inside.chain(known).filter(procfs::Process::alive).collect();
+            alive.sort_unstable_by_key(|process| process.pid);
+            alive.dedup_by_key(|process| process.pid);
             alive
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_default() // fails only while the runtime shuts down

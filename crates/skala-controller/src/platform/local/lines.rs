@@ -2,8 +2,9 @@
 //!
 //! Decides: where a line ends, how much of it is kept, and which bytes are shown as escapes.
 //! Inputs: chunks of bytes as they arrive.
-//! Invariants: memory is at most one line of [`MAX_LINE`]; a line given on holds no control character but tab and colour sequences, so
-//! that reading a log cannot change the terminal.
+//! Invariants: memory is at most one line of [`MAX_LINE`]; a line given on holds no control character but tab and colour sequences, and
+//! none that turns the direction of writing, so that reading a log cannot change the terminal; its colours end with it, so that no
+//! replica hides another's lines.
 //! Tested: `tests` below; `tests/local/logs.rs` floods it.
 
 use std::fmt::Write as _;
@@ -53,26 +54,40 @@ impl Lines {
     }
 }
 
-/// Text with what is not UTF-8 replaced, and control characters but tab and colours escaped.
+/// Back to the terminal's own colours.
+const RESET: &str = "\u{1b}[0m";
+
+/// Text with what is not UTF-8 replaced, and what changes the terminal but tab and colours escaped.
 fn safe(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    if !text.chars().any(|c| c.is_control() && c != '\t') {
+    if !text.chars().any(changes_terminal) {
         return text.into_owned();
     }
+    let mut coloured = false;
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = &*text;
     while let Some(c) = rest.chars().next() {
         let colour = colour_length(rest);
         if colour > 0 {
-            out.push_str(&rest[..colour]);
-        } else if c.is_control() && c != '\t' {
+            let sequence = &rest[..colour];
+            coloured = !matches!(sequence, RESET | "\u{1b}[m");
+            out.push_str(sequence);
+        } else if changes_terminal(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
         rest = &rest[colour.max(c.len_utf8())..];
     }
+    if coloured {
+        out.push_str(RESET);
+    }
     out
+}
+
+/// Control characters but tab, and those that turn the direction of writing (Unicode's bidirectional controls, CVE-2021-42574).
+fn changes_terminal(c: char) -> bool {
+    c.is_control() && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Length of the colour sequence (`ESC [ digits and ; m`) that the text begins with, or 0.
@@ -98,12 +113,14 @@ mod tests {
 
     #[test]
     fn chunks_become_lines() {
-        let rows: [(&[&[u8]], &[&str]); 7] = [
+        let rows: [(&[&[u8]], &[&str]); 9] = [
             (&[b"a\nb\r\n"], &["a", "b"]),
             (&[b"a", b"b", b"\nc"], &["ab", "c"]),
             (&[b"\n\n"], &["", ""]),
             (&[b"x\xff\x00\x07y\tz\n"], &["x\u{fffd}\\u{0}\\u{7}y\tz"]),
             (&[b"\x1b[1;31mred\x1b[0m \x1b[2J\n"], &["\u{1b}[1;31mred\u{1b}[0m \\u{1b}[2J"]),
+            (&[b"\x1b[8mhidden\nseen\x1b[31m\x1b[m\n"], &["\u{1b}[8mhidden\u{1b}[0m", "seen\u{1b}[31m\u{1b}[m"]),
+            (&["user \u{202e}nimda\n".as_bytes()], &["user \\u{202e}nimda"]),
             (&[b"\x1b[\n", b"\x1b\n"], &["\\u{1b}[", "\\u{1b}"]),
             (&[], &[]),
         ];
