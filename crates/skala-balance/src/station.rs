@@ -79,9 +79,9 @@ pub struct Station {
 }
 
 /// Windows that [`Station::sample`] can look back over.
-const KEPT_WINDOWS: usize = 60;
+const KEPT_WINDOWS: usize = 40;
 /// Windows behind the service-time estimate that judges the waiting room.
-const ESTIMATE_WINDOWS: usize = 10;
+const ESTIMATE_WINDOWS: usize = 40;
 
 impl Station {
     /// A station without endpoints.
@@ -334,7 +334,7 @@ impl Station {
         }
     }
 
-    /// The last `windows` closed windows (at most 60) as one sample.
+    /// The last `windows` closed windows (at most 40) as one sample.
     pub fn sample(&self, windows: usize) -> StationSample {
         self.stats.sample(windows)
     }

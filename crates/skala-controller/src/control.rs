@@ -1,4 +1,5 @@
-//! The control loop: each second observe, plan, act; in between, empty draining replicas and follow the platform's events.
+//! The control loop: each second observe, plan, act; in between, look whether a service should grow at once, empty draining
+//! replicas, and follow the platform's events.
 //!
 //! Decides: nothing; sizes and victims are `skala_autoscaler::plan`'s, admission is the station's.
 //! Invariants: a replica is stopped only after its endpoint drains and is empty, or its drain time has passed; every decision
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use skala_autoscaler::{Action, Directive, plan};
+use skala_autoscaler::{Action, Directive, Observation, Plan, plan};
 use skala_runtime::Clock;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
 use tokio::sync::{Notify, mpsc};
@@ -27,8 +28,8 @@ const DRAIN_POLL: Duration = Duration::from_millis(25);
 /// Shortest time between two decisions that arrivals bring about.
 const MIN_BETWEEN: Duration = Duration::from_millis(100);
 
-/// Time from a sample of the replicas' use to the decision that takes it up.
-const AFTER_SAMPLE: Duration = Duration::from_millis(50);
+/// Looks per tick, and sampling windows of the stations: a surge is seen through a window of one tick that slides by a quarter.
+pub const LOOKS: u32 = 4;
 
 /// Settings of the loop.
 #[derive(Clone, Copy, Debug)]
@@ -119,18 +120,18 @@ impl Controller {
         self.restore();
         let _forwarders: Vec<_> = self.lock().values().map(|m| AbortOnDrop(self.forward_pressure(m))).collect();
         let _drainer = AbortOnDrop(tokio::spawn(Arc::clone(&self).drain_loop()));
-        let mut ticks = tokio::time::interval(self.config.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut looks = tokio::time::interval(self.config.interval / LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut look = 0;
         loop {
             tokio::select! {
-                _ = ticks.tick() => {
-                    self.tick(true);
-                    if let Some(next) = self.usage_age().and_then(|age| catch_up(age, self.config.interval)) {
-                        ticks.reset_after(next);
-                    }
+                _ = looks.tick() => {
+                    self.close_windows();
+                    if look % LOOKS == 0 { self.tick() } else { self.look() }
+                    look += 1;
                 }
                 () = self.wake.notified() => {
-                    self.tick(false);
+                    self.look();
                     tokio::time::sleep(MIN_BETWEEN).await;
                 }
                 event = events.recv() => match event {
@@ -139,12 +140,6 @@ impl Controller {
                 },
             }
         }
-    }
-
-    /// Age of the youngest sample of a replica's use.
-    fn usage_age(&self) -> Option<Duration> {
-        let youngest = self.platform.replicas().iter().filter_map(|r| r.usage.map(|u| u.at)).max()?;
-        Some(self.clock.now().since(youngest))
     }
 
     /// A request that found no replica is a reason to decide before the next tick.
@@ -176,49 +171,69 @@ impl Controller {
         }
     }
 
-    /// Observes, plans and acts for every service once. `close` ends the sampling window.
-    pub fn tick(&self, close: bool) {
+    /// Ends the stations' sampling windows.
+    fn close_windows(&self) {
+        let now = self.clock.now();
+        let replicas = self.platform.replicas();
+        for managed in self.lock().values_mut() {
+            managed.config.station.close_window();
+            let staying = |r: &&ReplicaStatus| r.service == managed.config.name && !managed.draining.contains_key(&r.id);
+            let count = replicas.iter().filter(staying).count();
+            managed.count_replicas(count, now);
+        }
+    }
+
+    /// Observes, plans and acts for every service, and records it.
+    pub fn tick(&self) {
+        self.pass(|_| true);
+    }
+
+    /// Looks whether some service should grow before the next tick. Only then is there a decision; shrinking can wait.
+    fn look(&self) {
+        self.pass(|planned| planned.actions.iter().any(|a| matches!(a, Action::Start { .. })));
+    }
+
+    /// Plans for every service; acts on and records the plans that `take` accepts. The others leave no trace.
+    fn pass(&self, take: impl Fn(&Plan) -> bool) {
         let mut services = self.lock();
         // Read under the lock: an orderly end saves its last word under it, too.
         if self.closing.load(Ordering::Acquire) {
             return;
         }
-        if close {
-            services.values().for_each(|m| m.config.station.close_window());
-        }
         let now = self.clock.now();
         let replicas = self.platform.replicas();
-        let mut decisions = Vec::with_capacity(services.len());
+        let mut decisions = Vec::new();
+        let mut checkpoints = Vec::new();
         for managed in services.values_mut() {
             follow(managed, &replicas);
-            let own = || replicas.iter().filter(|r| r.service == managed.config.name);
-            let observation =
-                observe(own(), |id| managed.draining.contains_key(&id), &managed.config.station, managed.active_directive(now));
-            if close {
-                managed.replica_seconds += f64::from(observation.current.0) * self.config.interval.as_secs_f64();
+            let own = replicas.iter().filter(|r| r.service == managed.config.name);
+            let is_draining = |id| managed.draining.contains_key(&id);
+            let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now));
+            let planned = plan(&managed.config.policy, &managed.state, &observation, now);
+            if take(&planned) {
+                decisions.push(self.execute(managed, &observation, planned, now));
+                checkpoints.push(managed.checkpoint(false));
             }
-            decisions.push(self.decide(managed, &observation, now));
         }
         let replicas = self.platform.replicas();
         for managed in services.values() {
             self.tell_outlook(managed, &replicas, now);
         }
-        let checkpoints = services.values().map(|m| m.checkpoint(false)).collect();
         drop(services);
-        self.journal.tick(decisions, checkpoints);
+        if !decisions.is_empty() {
+            self.journal.tick(decisions, checkpoints);
+        }
     }
 
-    fn decide(&self, managed: &mut Managed, observation: &skala_autoscaler::Observation, now: Time) -> Decision {
+    fn execute(&self, managed: &mut Managed, observation: &Observation, planned: Plan, now: Time) -> Decision {
         let count = self.decisions.fetch_add(1, Ordering::Relaxed);
-        let state = managed.state_to_record(count);
-        let planned = plan(&managed.config.policy, &managed.state, observation, now);
         let decided = Decided::of(&planned);
         let record = Decision {
             at: now,
             service: managed.config.name.clone(),
             policy: managed.policy_id,
             acted: !decided.actions.is_empty(),
-            state,
+            state: managed.state_to_record(count),
             observation: to_json(observation),
             plan: to_json(&decided),
         };
@@ -337,7 +352,7 @@ impl Controller {
         self.note(now, &managed.config.name, None, kind, text);
         self.journal.tick(Vec::new(), vec![managed.checkpoint(false)]);
         drop(services);
-        self.wake.notify_one();
+        self.tick();
         true
     }
 
@@ -387,30 +402,10 @@ impl Controller {
     }
 }
 
-/// When to decide next, if that should be before the next tick: the platform samples once per interval by a clock of its own, and a
-/// decision soon after a sample sees a surge of CPU up to an interval earlier than one just before the next.
-fn catch_up(age: Duration, interval: Duration) -> Option<Duration> {
-    // Beyond one interval (and as much again for a slow machine) the platform does not sample regularly.
-    (age > interval / 4 && age < 2 * interval).then(|| interval.saturating_sub(age) + AFTER_SAMPLE)
-}
-
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decisions_follow_the_samples() {
-        let ms = Duration::from_millis;
-        let next = |age| catch_up(ms(age), ms(1000)).map(|d| d.as_millis());
-        // Fresh enough; the next sample in 0.6 s; just missed; late; not sampled at all.
-        assert_eq!([next(50), next(400), next(990), next(1500), next(9000)], [None, Some(650), Some(60), Some(50), None]);
     }
 }
