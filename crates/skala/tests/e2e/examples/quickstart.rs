@@ -11,7 +11,7 @@ fn it_grows_with_load_and_shrinks_without() {
     skala.up_ready("web", 1);
     let url = format!("http://{}/sleep?ms=50", skala.gateway());
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| skala.load(&url, &["--rate", "70", "--duration", "10s"]));
+        let load = scope.spawn(|| skala.load(&url, &["--rate", "110", "--duration", "10s"]));
         until("it has four replicas", PATIENCE, || (skala.service("web")["ready"] == 4).then_some(()));
         let report = load.join().unwrap();
         assert_eq!((&report["failed"]["total"], &report["dropped"]), (&0.into(), &0.into()), "{report:#}");
