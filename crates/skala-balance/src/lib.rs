@@ -7,8 +7,10 @@ mod pick;
 mod room;
 mod station;
 mod stats;
+mod terms;
 
 pub use pick::{Balance, Pool, pick};
 pub use room::{Outlook, Refusal, RefusalKind, RoomInputs, RoomVerdict, judge};
-pub use station::{Admission, Dispatch, EndpointId, EndpointState, EndpointView, Outcome, RequestId, Settings, Station};
+pub use station::Station;
 pub use stats::Totals;
+pub use terms::{Admission, Dispatch, EndpointId, EndpointState, EndpointView, Outcome, RequestId, Settings};

@@ -1,4 +1,5 @@
-//! The control loop: each second observe, plan, act; in between, empty draining replicas and follow the platform's events.
+//! The control loop: each second observe, plan, act; in between, look whether a service should grow at once, empty draining
+//! replicas, and follow the platform's events.
 //!
 //! Decides: nothing; sizes and victims are `skala_autoscaler::plan`'s, admission is the station's.
 //! Invariants: a replica is stopped only after its endpoint drains and is empty, or its drain time has passed; every decision
@@ -10,21 +11,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use skala_autoscaler::{Action, Directive, plan};
+use skala_autoscaler::{Action, Directive, Observation, Plan, plan};
 use skala_runtime::Clock;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 
+use crate::follow::{describe, follow};
 use crate::journal::{Decision, Event, Journal, Saved};
 use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
 use crate::observe::{observe, outlook};
-use crate::platform::{EventKind, Phase, Platform, PlatformEvent, ReplicaStatus};
+use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
 
 /// How often draining replicas are looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(25);
 /// Shortest time between two decisions that arrivals bring about.
 const MIN_BETWEEN: Duration = Duration::from_millis(100);
+
+/// Looks per tick, and sampling windows of the stations: a surge is seen through a window of one tick that slides by a quarter.
+pub const LOOKS: u32 = 4;
 
 /// Settings of the loop.
 #[derive(Clone, Copy, Debug)]
@@ -115,13 +120,18 @@ impl Controller {
         self.restore();
         let _forwarders: Vec<_> = self.lock().values().map(|m| AbortOnDrop(self.forward_pressure(m))).collect();
         let _drainer = AbortOnDrop(tokio::spawn(Arc::clone(&self).drain_loop()));
-        let mut ticks = tokio::time::interval(self.config.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(self.config.interval / LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut look = 0;
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.tick(true),
+                _ = looks.tick() => {
+                    self.close_windows();
+                    if look % LOOKS == 0 { self.tick() } else { self.look() }
+                    look += 1;
+                }
                 () = self.wake.notified() => {
-                    self.tick(false);
+                    self.look();
                     tokio::time::sleep(MIN_BETWEEN).await;
                 }
                 event = events.recv() => match event {
@@ -161,49 +171,69 @@ impl Controller {
         }
     }
 
-    /// Observes, plans and acts for every service once. `close` ends the sampling window.
-    pub fn tick(&self, close: bool) {
+    /// Ends the stations' sampling windows.
+    fn close_windows(&self) {
+        let now = self.clock.now();
+        let replicas = self.platform.replicas();
+        for managed in self.lock().values_mut() {
+            managed.config.station.close_window();
+            let staying = |r: &&ReplicaStatus| r.service == managed.config.name && !managed.draining.contains_key(&r.id);
+            let count = replicas.iter().filter(staying).count();
+            managed.count_replicas(count, now);
+        }
+    }
+
+    /// Observes, plans and acts for every service, and records it.
+    pub fn tick(&self) {
+        self.pass(|_| true);
+    }
+
+    /// Looks whether some service should grow before the next tick. Only then is there a decision; shrinking can wait.
+    fn look(&self) {
+        self.pass(|planned| planned.actions.iter().any(|a| matches!(a, Action::Start { .. })));
+    }
+
+    /// Plans for every service; acts on and records the plans that `take` accepts. The others leave no trace.
+    fn pass(&self, take: impl Fn(&Plan) -> bool) {
         let mut services = self.lock();
         // Read under the lock: an orderly end saves its last word under it, too.
         if self.closing.load(Ordering::Acquire) {
             return;
         }
-        if close {
-            services.values().for_each(|m| m.config.station.close_window());
-        }
         let now = self.clock.now();
         let replicas = self.platform.replicas();
-        let mut decisions = Vec::with_capacity(services.len());
+        let mut decisions = Vec::new();
+        let mut checkpoints = Vec::new();
         for managed in services.values_mut() {
             follow(managed, &replicas);
-            let own = || replicas.iter().filter(|r| r.service == managed.config.name);
-            let observation =
-                observe(own(), |id| managed.draining.contains_key(&id), &managed.config.station, managed.active_directive(now));
-            if close {
-                managed.replica_seconds += f64::from(observation.current.0) * self.config.interval.as_secs_f64();
+            let own = replicas.iter().filter(|r| r.service == managed.config.name);
+            let is_draining = |id| managed.draining.contains_key(&id);
+            let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now));
+            let planned = plan(&managed.config.policy, &managed.state, &observation, now);
+            if take(&planned) {
+                decisions.push(self.execute(managed, &observation, planned, now));
+                checkpoints.push(managed.checkpoint(false));
             }
-            decisions.push(self.decide(managed, &observation, now));
         }
         let replicas = self.platform.replicas();
         for managed in services.values() {
             self.tell_outlook(managed, &replicas, now);
         }
-        let checkpoints = services.values().map(|m| m.checkpoint(false)).collect();
         drop(services);
-        self.journal.tick(decisions, checkpoints);
+        if !decisions.is_empty() {
+            self.journal.tick(decisions, checkpoints);
+        }
     }
 
-    fn decide(&self, managed: &mut Managed, observation: &skala_autoscaler::Observation, now: Time) -> Decision {
+    fn execute(&self, managed: &mut Managed, observation: &Observation, planned: Plan, now: Time) -> Decision {
         let count = self.decisions.fetch_add(1, Ordering::Relaxed);
-        let state = managed.state_to_record(count);
-        let planned = plan(&managed.config.policy, &managed.state, observation, now);
         let decided = Decided::of(&planned);
         let record = Decision {
             at: now,
             service: managed.config.name.clone(),
             policy: managed.policy_id,
             acted: !decided.actions.is_empty(),
-            state,
+            state: managed.state_to_record(count),
             observation: to_json(observation),
             plan: to_json(&decided),
         };
@@ -322,7 +352,7 @@ impl Controller {
         self.note(now, &managed.config.name, None, kind, text);
         self.journal.tick(Vec::new(), vec![managed.checkpoint(false)]);
         drop(services);
-        self.wake.notify_one();
+        self.tick();
         true
     }
 
@@ -377,49 +407,5 @@ struct AbortOnDrop(tokio::task::JoinHandle<()>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Keeps the station's endpoints in step with the replicas; looks at what is, so that a lost event does no harm.
-fn follow(managed: &mut Managed, replicas: &[ReplicaStatus]) {
-    let station = &managed.config.station;
-    let own = || replicas.iter().filter(|r| r.service == managed.config.name);
-    managed.endpoints.retain(|id, (endpoint, addr)| {
-        let stays = own()
-            .any(|r| r.id == *id && r.addr == Some(*addr) && matches!(r.phase, Phase::Ready | Phase::NotReady | Phase::Stopping));
-        if !stays {
-            station.remove(*endpoint);
-        }
-        stays
-    });
-    managed.draining.retain(|id, _| own().any(|r| r.id == *id));
-    for replica in own() {
-        let ready = replica.phase == Phase::Ready;
-        match (managed.endpoints.get(&replica.id), replica.addr) {
-            (Some((endpoint, _)), _) if replica.phase == Phase::Stopping => station.drain(*endpoint),
-            (Some((endpoint, _)), _) => station.set_ready(*endpoint, ready),
-            (None, Some(addr)) if ready && !managed.draining.contains_key(&replica.id) => {
-                let endpoint = station.add_endpoint(replica.id, addr, 1.0, true);
-                managed.endpoints.insert(replica.id, (endpoint, addr));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A stable word and a sentence for the journal.
-fn describe(kind: &EventKind) -> (&'static str, String) {
-    match kind {
-        EventKind::Spawned { pid, addr } => ("started", format!("process {pid} on {addr}")),
-        EventKind::Ready { addr, after } => ("ready", format!("on {addr} after {:.2}s", after.as_secs_f64())),
-        EventKind::Unready { reason } => ("unready", reason.clone()),
-        EventKind::Exited { status } => ("exited", status.clone()),
-        EventKind::Backoff { delay } => ("backoff", format!("starts again in {:.1}s", delay.as_secs_f64())),
-        EventKind::CrashLoop { exits, status, last_lines } => {
-            let lines = if last_lines.is_empty() { "it printed nothing".into() } else { last_lines.join("\n  ") };
-            ("crashLoop", format!("{exits} exits without getting healthy, the last: {status}; last output:\n  {lines}"))
-        }
-        EventKind::Stopped { forced } => ("stopped", if *forced { "had to be killed" } else { "ended by itself" }.into()),
-        EventKind::Note { text } => ("note", text.clone()),
     }
 }

@@ -70,6 +70,7 @@ pub(crate) struct Managed {
     pub(crate) restore: u32,
     /// Integral of the number of replicas over time.
     pub(crate) replica_seconds: f64,
+    counted_at: Time,
     pub(crate) changes: u64,
 }
 
@@ -101,6 +102,7 @@ impl Managed {
             last: None,
             restore: restore.min(most),
             replica_seconds: 0.0,
+            counted_at: now,
             changes: 0,
         }
     }
@@ -111,6 +113,12 @@ impl Managed {
         let id = self.state.next_replica;
         self.state.next_replica = ReplicaId(id.0 + 1);
         id
+    }
+
+    /// Goes on with the integral: `count` replicas since the last call.
+    pub(crate) fn count_replicas(&mut self, count: usize, now: Time) {
+        self.replica_seconds += count as f64 * now.since(self.counted_at).as_secs_f64();
+        self.counted_at = now;
     }
 
     pub(crate) fn learned_start_up(&mut self, took: Duration) {

@@ -11,10 +11,13 @@ use skala_balance::Outlook;
 use skala_runtime::Station;
 use skala_types::{ReplicaId, Replicas, Sampled, Time};
 
+use crate::control::LOOKS;
 use crate::platform::{self, ReplicaStatus};
 
-/// Windows of one second that make the slow window.
-const SLOW_WINDOWS: usize = 10;
+/// Sampling windows that make the fast window: one tick.
+const FAST_WINDOWS: usize = LOOKS as usize;
+/// Sampling windows that make the slow window: ten ticks.
+const SLOW_WINDOWS: usize = 10 * FAST_WINDOWS;
 
 /// Looks at one service.
 pub(crate) fn observe<'a>(
@@ -41,7 +44,7 @@ pub(crate) fn observe<'a>(
     Observation {
         current: Replicas(u32::try_from(staying).unwrap_or(u32::MAX)),
         replicas,
-        station: Some(StationWindows { fast: station.sample(1), slow: station.sample(SLOW_WINDOWS) }),
+        station: Some(StationWindows { fast: station.sample(FAST_WINDOWS), slow: station.sample(SLOW_WINDOWS) }),
         directive,
     }
 }

@@ -223,12 +223,13 @@ fn admit(shared: &Rc<Shared>, stream: TcpStream, peer: SocketAddr) {
 }
 
 async fn drain(shared: &Rc<Shared>, phase: &watch::Receiver<Phase>) {
-    let until = match *phase.borrow() {
+    // Looked at again and again: whoever cannot wait any longer shortens the grace.
+    let until = || match *phase.borrow() {
         Phase::Drain(until) => until,
         Phase::Serve => Instant::now(),
     };
     shared.wheel.wake_all();
-    while shared.wheel.len() > 0 && Instant::now() < until {
+    while shared.wheel.len() > 0 && Instant::now() < until() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.pool.borrow_mut().clear();

@@ -1,3 +1,8 @@
-//! Fake and real backends for tests.
+//! Fake and real backends for tests, and the real binary under a test's control.
 
 pub mod http;
+pub mod port;
+pub mod processes;
+pub mod skala;
+pub mod venv;
+pub mod wait;

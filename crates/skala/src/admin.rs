@@ -14,8 +14,8 @@ use skala_types::{Distribution, Replicas as Count, ServiceName, Time};
 use crate::engine::Shared;
 use crate::{history, prom};
 
-/// Windows of one second that rates and percentiles are shown over.
-const WINDOWS: usize = 10;
+/// Sampling windows that rates and percentiles are shown over: ten seconds.
+const WINDOWS: usize = 10 * skala_controller::LOOKS as usize;
 
 impl Control for Shared {
     fn status(&self) -> Status {

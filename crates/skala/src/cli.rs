@@ -64,7 +64,7 @@ pub enum Verb {
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Platform file
-    #[arg(short, long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
+    #[arg(long, value_name = "FILE", default_value = "skala.yaml", env = "SKALA_FILE")]
     pub file: PathBuf,
     /// State folder [default: .skala beside the platform file]
     #[arg(long, value_name = "DIR", env = "SKALA_STATE")]
@@ -74,7 +74,8 @@ pub struct Place {
 impl Place {
     /// The state folder.
     pub fn state_dir(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.folder().join(".skala"))
+        let beside = || self.file.parent().unwrap_or(Path::new("")).join(".skala");
+        self.state.clone().unwrap_or_else(beside)
     }
 
     /// The folder of the platform file.
@@ -96,19 +97,35 @@ pub enum Output {
     Json,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct UpArgs {
     #[command(flatten)]
     pub place: Place,
+    /// Platform file, as with --file
+    #[arg(value_name = "FILE", conflicts_with = "file")]
+    pub platform_file: Option<PathBuf>,
     /// Environment whose overlay applies
     #[arg(short, long, value_name = "NAME", env = "SKALA_ENV")]
     pub env: Option<String>,
     /// Run in the background; returns once every service is at its smallest size
     #[arg(short, long)]
     pub detach: bool,
+    /// Leave the terminal's session: what --detach starts
+    #[arg(long, hide = true)]
+    pub own_session: bool,
     /// How long --detach waits for readiness
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub wait: Duration,
+}
+
+impl UpArgs {
+    /// With the platform file where the rest looks for it.
+    pub fn resolved(mut self) -> UpArgs {
+        if let Some(file) = self.platform_file.take() {
+            self.place.file = file;
+        }
+        self
+    }
 }
 
 #[derive(Args)]
@@ -282,6 +299,18 @@ pub struct LoadArgs {
     /// Left out of the figures at the start
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub warm_up: Duration,
+    /// At most N connections; arrivals wait for one, and their wait counts
+    #[arg(long, value_name = "N")]
+    pub connections: Option<usize>,
+    /// A connection per request
+    #[arg(long)]
+    pub no_keep_alive: bool,
+    /// Threads that send; one carries some tens of thousands of requests per second
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub threads: usize,
+    /// How late requests may leave before the run is invalid [default: the larger of 1ms and 1 % of the median]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub lag_bound: Option<Duration>,
     /// Exit 4 when this holds, such as 'p95>200ms' or 'errors>1%'; repeatable
     #[arg(long, value_name = "CONDITION")]
     pub fail_if: Vec<String>,

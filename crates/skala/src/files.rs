@@ -76,7 +76,7 @@ pub fn platform(path: &Path, environment: Option<&str>) -> Result<Platform, Exit
 pub fn show(path: &Path, text: &str, problems: &[Problem]) {
     let name = path.display().to_string();
     for problem in problems {
-        eprint!("{}", drawn(&name, text, problem));
+        eprintln!("{}", drawn(&name, text, problem));
     }
 }
 
@@ -87,7 +87,8 @@ pub fn drawn(name: &str, text: &str, problem: &Problem) -> String {
         Severity::Warning => miette::Severity::Warning,
     };
     let span = problem.span.start.min(text.len())..problem.span.end.clamp(problem.span.start, text.len().max(problem.span.start));
-    let label = LabeledSpan::at(span, if problem.reason.is_empty() { "here" } else { problem.reason.as_str() });
+    let reason = (!problem.reason.is_empty()).then(|| problem.reason.clone());
+    let label = LabeledSpan::new_with_span(reason, span);
     let mut diagnostic =
         MietteDiagnostic::new(problem.message.clone()).with_code(problem.code).with_severity(severity).with_label(label);
     if !problem.help.is_empty() {

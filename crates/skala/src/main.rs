@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn run(verb: &Verb) -> Outcome {
     match verb {
-        Verb::Up(args) => verbs::up::run(args),
+        Verb::Up(args) => verbs::up::run(&args.clone().resolved()),
         Verb::Down(args) => verbs::down::run(args),
         Verb::Status(args) => verbs::query::status(args),
         Verb::Ps(args) => verbs::query::ps(args),

@@ -37,10 +37,18 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn connect(addr: SocketAddr) -> Client {
-        let stream = TcpStream::connect(addr).expect("the tested server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero is valid");
-        stream.set_nodelay(true).expect("the socket is open");
-        Client { stream, early: Vec::new() }
+        Client::try_connect(addr).expect("the tested server listens")
+    }
+
+    /// Connects to a server that may not be there.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn try_connect(addr: SocketAddr) -> io::Result<Client> {
+        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Client { stream, early: Vec::new() })
     }
 
     /// Sends bytes; a peer that has closed is not an error here, but where its answer is read.

@@ -20,7 +20,7 @@ pub fn run(args: &DownArgs) -> Outcome {
     let _: Done = client.post("/v1/shutdown", &PauseOrder::default())?;
     let Some(Ok(pid)) = instance.map(|i| i32::try_from(i.pid)) else { return Ok(()) };
     let deadline = Instant::now() + args.wait;
-    while kill(Pid::from_raw(pid), None).is_ok() {
+    while runs(pid) {
         if Instant::now() > deadline {
             let message = format!("skala (process {pid}) still drains its replicas after {:?}", args.wait);
             return Err(Exit::new(TIMED_OUT, message, "it goes on ending; wait longer with --wait"));
@@ -29,4 +29,11 @@ pub fn run(args: &DownArgs) -> Outcome {
     }
     say("stopped");
     Ok(())
+}
+
+/// Whether a process still runs; one that has ended and that its parent has not asked about does not.
+fn runs(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let ended = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
+    !ended && kill(Pid::from_raw(pid), None).is_ok()
 }

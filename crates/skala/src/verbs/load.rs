@@ -76,6 +76,10 @@ fn plan(args: &LoadArgs) -> Result<LoadPlan, Exit> {
     plan.timeout = args.timeout;
     plan.max_in_flight = args.max_in_flight;
     plan.warm_up = args.warm_up;
+    plan.connections = args.connections;
+    plan.keep_alive = !args.no_keep_alive;
+    plan.threads = args.threads;
+    plan.lag_bound = args.lag_bound;
     for condition in &args.fail_if {
         plan.thresholds.push(condition.parse::<Threshold>().map_err(|e| usage(&e))?);
     }

@@ -1,6 +1,5 @@
 //! `up`: runs the platform in the foreground, or in the background with `--detach`.
 
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +24,10 @@ pub fn run(args: &UpArgs) -> Outcome {
     let platform = files::platform(&args.place.file, args.env.as_deref())?;
     if args.detach {
         return detach(args);
+    }
+    if args.own_session {
+        // It fails only for the leader of a process group, which then has a session of its own or wants none.
+        let _ = nix::unistd::setsid();
     }
     let options = Options { platform, folder: args.place.folder(), state_dir: args.place.state_dir() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -70,12 +73,12 @@ fn detach(args: &UpArgs) -> Outcome {
     let begin = own_log.metadata().map_or(0, |m| m.len());
     let before = Instance::read(&state_dir);
     let mut command = Command::new(std::env::current_exe().context("find skala's own program")?);
-    command.arg("up").arg("--file").arg(&args.place.file).arg("--state").arg(&state_dir);
+    command.arg("up").arg("--own-session").arg("--file").arg(&args.place.file).arg("--state").arg(&state_dir);
     if let Some(env) = &args.env {
         command.args(["--env", env]);
     }
     let err = own_log.try_clone().context("share the log")?;
-    command.stdin(Stdio::null()).stdout(own_log).stderr(err).process_group(0);
+    command.stdin(Stdio::null()).stdout(own_log).stderr(err);
     let mut child = command.spawn().context("start skala in the background")?;
     let deadline = Instant::now() + args.wait;
     loop {

@@ -68,7 +68,7 @@ struct Job {
 /// Samples every replica each second, until the platform is gone.
 pub(super) async fn sample(inner: Weak<Inner>) {
     let mut ticks = tokio::time::interval(PERIOD);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut dead = BTreeSet::new();
     loop {
         ticks.tick().await;
