@@ -75,7 +75,9 @@ fn few_requests(scene: &Scene<'_>, slow: &StationSample, seen: u64, needed: u64)
     if scene.shows_an_old_size(slow.at, slow.window) {
         return proposes(current, Why::Settling);
     }
-    proposes(busy.max(a_step_down(current)).min(current), Why::FewRequests { seen })
+    // Where nobody asks, there is nothing to feel the way for: the stabilization window is caution enough.
+    let floor = if seen == 0 && slow.arrivals == 0 { 0 } else { a_step_down(current) };
+    proposes(busy.max(floor).min(current), Why::FewRequests { seen })
 }
 
 fn a_step_down(current: u32) -> u32 {
