@@ -6,8 +6,7 @@ use skala_fuzz::{oracle, settings};
 use skala_gateway::fuzzing::{Delimiter, Head, Passed, request};
 
 /// Headers of one hop, which never go on.
-const HOP: [&str; 6] =
-    ["te", "trailer", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization"];
+const HOP: [&str; 6] = ["te", "trailer", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization"];
 /// Headers that servers of the CGI family take for a statement of their proxy.
 const STATEMENTS: [&str; 3] = ["script-name", "path-info", "proxy"];
 /// Headers that the gateway writes itself, once.

@@ -78,7 +78,9 @@ impl<'b> Message<'b> {
             return Err("another version");
         }
         match rest {
-            [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after @ ..] if matches!(after.first(), None | Some(b' ')) => {
+            [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after @ ..]
+                if matches!(after.first(), None | Some(b' ')) =>
+            {
                 Ok((version, [a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(**d - b'0'))))
             }
             _ => Err("no status"),
