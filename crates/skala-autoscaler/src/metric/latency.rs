@@ -5,7 +5,7 @@
 //! Method: ceil(quantile / goal x ready replicas). Latency is no total: it neither falls in proportion when replicas come nor
 //!   rises in proportion when they go. Hence three restraints: growing multiplies only the replicas that served the whole
 //!   window, so that the same slow answers are not paid for twice; replicas that are starting count against the proposal; and
-//!   shrinking goes in steps of a tenth (at least one).
+//!   shrinking goes by half at most, once per stabilization window, and feels its way from there.
 //! Invariants: too few answers never grow; they shrink only while there are fewer requests than replicas.
 //! Tested: `tests/decisions` rows `latency`.
 
@@ -20,7 +20,7 @@ use crate::report::{Input, InputName, Unit};
 use crate::{Direction, MetricName, Phase, Quantile};
 
 /// Latency shrinks by at most one part in this many at a time.
-const STEP_DOWN: u32 = 10;
+const STEP_DOWN: u32 = 2;
 
 pub(super) fn latency(scene: &Scene<'_>, quantile: Quantile, target: Duration, notes: &mut Notes) -> MetricReport {
     let (name, unit, target) = (MetricName::Latency(quantile), Unit::Seconds, target.as_secs_f64());
