@@ -22,6 +22,7 @@ mod orders;
 mod ports;
 mod prom;
 mod restart;
+mod secrets;
 mod stop;
 mod streams;
 mod up;

@@ -8,7 +8,8 @@
 //! Tested: `tests` below; `tests/local/guardian.rs`.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -67,15 +68,18 @@ fn leaders(list: &str) -> BTreeMap<u32, Leader> {
     list.split(' ').filter_map(leader).collect()
 }
 
-/// The whole of a charge as lines; what changes later is sent again.
-fn lines(charge: &Charge, whole: bool) -> String {
-    let mut text = String::new();
-    if whole {
-        text.push_str(&format!("instance {}\n", charge.instance));
-        for dir in &charge.cgroups {
-            text.push_str(&format!("cgroup {}\n", dir.display()));
-        }
+/// What of a charge never changes, as lines.
+fn introduction(charge: &Charge) -> String {
+    let mut text = format!("instance {}\n", charge.instance);
+    for dir in &charge.cgroups {
+        text.push_str(&format!("cgroup {}\n", dir.display()));
     }
+    text
+}
+
+/// What of a charge changes, as lines.
+fn lines(charge: &Charge) -> String {
+    let mut text = String::new();
     let list: Vec<String> = charge.leaders.iter().map(|(pid, leader)| format!("{pid}:{}", leader.start)).collect();
     text.push_str(&format!("leaders {}\n", list.join(" ")));
     if charge.done {
@@ -88,7 +92,8 @@ fn lines(charge: &Charge, whole: bool) -> String {
 pub(super) async fn keep(command: Vec<String>, mut charge: watch::Receiver<Charge>) {
     let mut complained = false;
     loop {
-        match start(&command) {
+        let first = introduction(&charge.borrow());
+        match start(&command, &first) {
             Ok((mut child, mut input)) => {
                 complained = false;
                 if inform(&mut child, &mut input, &mut charge).await {
@@ -112,28 +117,30 @@ pub(super) async fn keep(command: Vec<String>, mut charge: watch::Receiver<Charg
     }
 }
 
-fn start(command: &[String]) -> std::io::Result<(Child, ChildStdin)> {
+/// Starts a guardian that finds `first` in its input, so that it knows whom it guards from its first moment on.
+fn start(command: &[String], first: &str) -> std::io::Result<(Child, ChildStdin)> {
     let (program, args) = command.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(args).arg0(NAME.to_string_lossy().as_ref());
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = tokio::process::Command::from(command).spawn()?;
-    let input = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
+    // A pipe holds at least 4 KiB (pipe(7)): a name and a few paths do not wait for a reader.
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(first.as_bytes())?;
+    command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = tokio::process::Command::from(command).spawn()?;
+    let input = ChildStdin::from_std(std::process::ChildStdin::from(OwnedFd::from(writer)))?;
     Ok((child, input))
 }
 
 /// Sends the charge and its changes; true when all is done, false when the guardian died.
 async fn inform(child: &mut Child, input: &mut ChildStdin, charge: &mut watch::Receiver<Charge>) -> bool {
-    let mut whole = true;
     loop {
         let (text, done) = {
             let charge = charge.borrow_and_update();
-            (lines(&charge, whole), charge.done)
+            (lines(&charge), charge.done)
         };
         if input.write_all(text.as_bytes()).await.is_err() {
             return false;
         }
-        whole = false;
         if done {
             return true;
         }
@@ -154,13 +161,13 @@ mod tests {
     fn what_is_sent_is_understood() {
         let leader = |start| Leader { tag: "-".into(), start };
         let mut charge = Charge { instance: "0f".into(), cgroups: vec!["/a b/c".into()], ..Charge::default() };
-        let mut sent = lines(&charge, true);
+        let mut sent = introduction(&charge) + &lines(&charge);
         charge.leaders = BTreeMap::from([(12, leader(3456)), (13, leader(7))]);
-        sent.push_str(&lines(&charge, false));
+        sent.push_str(&lines(&charge));
         assert_eq!(listen(sent.as_bytes()), charge);
         charge.leaders.remove(&12);
         charge.done = true;
-        sent.push_str(&lines(&charge, false));
+        sent.push_str(&lines(&charge));
         assert_eq!(listen(sent.as_bytes()), charge);
         assert_eq!(listen(&b"leaders x:y 1 :\n\xff\n"[..]), Charge::default());
     }
