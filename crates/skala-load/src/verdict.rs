@@ -197,7 +197,7 @@ mod tests {
         check(
             |e| (e.late, e.dropped) = (4, 1),
             expect![
-                "Invalid 5: the generator was late: 4 of 100 requests left it more than 1.00 ms after their time; use a less busy machine or a lower rate"
+                "Invalid 5: the generator was late: 4 of 100 requests left it more than 5.00 ms after their time; use a less busy machine or a lower rate"
             ],
         );
         check(
