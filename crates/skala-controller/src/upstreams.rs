@@ -35,6 +35,8 @@ pub struct Target {
 pub struct HealthCheck {
     /// What is checked.
     pub check: Check,
+    /// The port that is checked; the address's own when absent.
+    pub port: Option<u16>,
     /// Time from one check to the next.
     pub period: Duration,
     /// How long one check may take.
@@ -134,7 +136,8 @@ async fn check_all(addresses: impl Iterator<Item = SocketAddr>, health: &HealthC
     let mut checks = tokio::task::JoinSet::new();
     for addr in addresses {
         let (check, timeout) = (health.check.clone(), health.timeout);
-        checks.spawn(async move { (addr, probe::check(addr, &check, timeout).await.map_err(|e| e.to_string())) });
+        let at = SocketAddr::new(addr.ip(), health.port.unwrap_or(addr.port()));
+        checks.spawn(async move { (addr, probe::check(at, &check, timeout).await.map_err(|e| e.to_string())) });
     }
     checks.join_all().await
 }

@@ -29,6 +29,7 @@ async fn addresses_are_checked_and_only_the_healthy_get_requests() {
     let station = Station::new("billing".into(), Settings::default(), Clock::system(), 1);
     let health = HealthCheck {
         check: Check::Tcp,
+        port: None,
         period: Duration::from_millis(20),
         timeout: Duration::from_secs(5),
         failure_threshold: 2,

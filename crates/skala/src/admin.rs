@@ -88,7 +88,7 @@ impl Control for Shared {
     fn why(&self, service: &str, at: Option<Time>) -> Result<Why, ApiError> {
         self.scaled(service)?;
         let reader = self.journal.reader().map_err(|e| ApiError::internal(e.to_string()))?;
-        history::why(&reader, service, at.unwrap_or(Time::MAX))
+        history::why(&reader, service, at.unwrap_or(Time::MAX), self.clock.now())
             .map_err(|e| ApiError::not_found(format!("{e:#}"), "skala events shows when it began"))
     }
 

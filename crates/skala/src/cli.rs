@@ -308,7 +308,7 @@ pub struct LoadArgs {
     /// Threads that send; one carries some tens of thousands of requests per second
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub threads: usize,
-    /// How late requests may leave before the run is invalid [default: the larger of 1ms and 1 % of the median]
+    /// How late requests may leave before the run is invalid [default: the larger of 5ms and 2 % of the median]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub lag_bound: Option<Duration>,
     /// Exit 4 when this holds, such as 'p95>200ms' or 'errors>1%'; repeatable

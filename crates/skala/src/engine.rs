@@ -155,7 +155,7 @@ impl Engine {
             clean = orderly => clean,
             () = force => false,
         };
-        let clean = shared.local.shutdown(Duration::ZERO).await || clean;
+        let clean = shared.local.shutdown(Duration::ZERO).await && clean;
         self.upstreams.iter().for_each(JoinHandle::abort);
         self.controller.abort();
         // The last answers of the admin API may fail to be sent; nobody waits for them longer than this.

@@ -23,13 +23,13 @@ pub fn events(reader: &Reader, service: Option<&str>, since: Option<Time>, limit
     Ok(Events { schema_version: SCHEMA_VERSION, events: shown.collect() })
 }
 
-/// The decision in force at a time.
-pub fn why(reader: &Reader, service: &str, at: Time) -> anyhow::Result<Why> {
+/// The decision in force at a time, as told at `now`.
+pub fn why(reader: &Reader, service: &str, at: Time, now: Time) -> anyhow::Result<Why> {
     let decision = reader
         .decision_at(&service.into(), at)?
         .with_context(|| format!("nothing was decided about a service '{service}' by then"))?;
     let decided: Decided = serde_json::from_str(&decision.plan).context("understand the recorded decision")?;
-    let text = format!("{service} at {}\n{}", decision.at, decided.report.render(decision.at));
+    let text = format!("{service} at {}\n{}", decision.at, decided.report.render(now));
     Ok(Why {
         schema_version: SCHEMA_VERSION,
         service: service.to_owned(),

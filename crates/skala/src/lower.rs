@@ -42,6 +42,7 @@ pub fn process(service: &Service, folder: &Path) -> Option<ProcessSpec> {
                 Probe::Tcp { .. } => ReadyWhen::Answers(Check::Tcp),
                 Probe::LogLine(text) => ReadyWhen::Logs(text.to_owned()),
             },
+            port: probe_port(r),
             period: r.period.get(),
             timeout: r.timeout.get(),
             failure_threshold: r.failure_threshold,
@@ -56,6 +57,13 @@ pub fn process(service: &Service, folder: &Path) -> Option<ProcessSpec> {
         },
         log: LogRotation { max_size: Bytes(service.logs.max_size.bytes()), keep: service.logs.keep },
     })
+}
+
+fn probe_port(readiness: &skala_spec::model::Readiness) -> Option<u16> {
+    match readiness.probe() {
+        Probe::Http { port, .. } | Probe::Tcp { port } => port,
+        Probe::LogLine(_) => None,
+    }
 }
 
 fn amounts(list: &ResourceList) -> Amounts {
@@ -91,6 +99,7 @@ pub fn upstreams(service: &Service, station: &Arc<Station>) -> Option<Upstreams>
                 Probe::Http { path, .. } => Check::HttpGet { path: path.to_owned() },
                 Probe::Tcp { .. } | Probe::LogLine(_) => Check::Tcp,
             },
+            port: probe_port(r),
             period: r.period.get(),
             timeout: r.timeout.get(),
             failure_threshold: r.failure_threshold,

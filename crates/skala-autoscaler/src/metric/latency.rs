@@ -5,7 +5,7 @@
 //! Method: ceil(quantile / goal x ready replicas). Latency is no total: it neither falls in proportion when replicas come nor
 //!   rises in proportion when they go. Hence three restraints: growing multiplies only the replicas that served the whole
 //!   window, so that the same slow answers are not paid for twice; replicas that are starting count against the proposal; and
-//!   shrinking goes in steps of a tenth (at least one).
+//!   shrinking goes by half at most, once per stabilization window, and feels its way from there.
 //! Invariants: too few answers never grow; they shrink only while there are fewer requests than replicas.
 //! Tested: `tests/decisions` rows `latency`.
 
@@ -20,7 +20,7 @@ use crate::report::{Input, InputName, Unit};
 use crate::{Direction, MetricName, Phase, Quantile};
 
 /// Latency shrinks by at most one part in this many at a time.
-const STEP_DOWN: u32 = 10;
+const STEP_DOWN: u32 = 2;
 
 pub(super) fn latency(scene: &Scene<'_>, quantile: Quantile, target: Duration, notes: &mut Notes) -> MetricReport {
     let (name, unit, target) = (MetricName::Latency(quantile), Unit::Seconds, target.as_secs_f64());
@@ -75,7 +75,9 @@ fn few_requests(scene: &Scene<'_>, slow: &StationSample, seen: u64, needed: u64)
     if scene.shows_an_old_size(slow.at, slow.window) {
         return proposes(current, Why::Settling);
     }
-    proposes(busy.max(a_step_down(current)).min(current), Why::FewRequests { seen })
+    // Where nobody asks, there is nothing to feel the way for: the stabilization window is caution enough.
+    let floor = if seen == 0 && slow.arrivals == 0 { 0 } else { a_step_down(current) };
+    proposes(busy.max(floor).min(current), Why::FewRequests { seen })
 }
 
 fn a_step_down(current: u32) -> u32 {

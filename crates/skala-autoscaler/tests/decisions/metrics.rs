@@ -202,19 +202,19 @@ fn latency() {
     check(
         &once(free(1, 20, &[p95(200)]), &fleet(6, 0.5).latency(T0, 10.0)),
         expect![[r#"
-        6 -> 5: latency.p95 10ms (target 200ms) wants 5
-          metric latency.p95 10ms (target 200ms) wants 5
-          drain 6
-    "#]],
+            6 -> 3: latency.p95 10ms (target 200ms) wants 3
+              metric latency.p95 10ms (target 200ms) wants 3
+              drain 6 5 4
+        "#]],
     );
     // Few answers: nothing is known while the replicas are busy, else one goes.
     check(
         &once(free(1, 20, &[p95(200)]), &fleet(6, 0.5).rate(T0, 1.5)),
         expect![[r#"
-        6 -> 5: latency.p95 (target 200ms) wants 5, 15 answers are too few to judge, and fewer requests than replicas
-          metric latency.p95 (target 200ms) wants 5, 15 answers are too few to judge, and fewer requests than replicas
-          drain 6
-    "#]],
+            6 -> 3: latency.p95 (target 200ms) wants 3, 15 answers are too few to judge, and fewer requests than replicas
+              metric latency.p95 (target 200ms) wants 3, 15 answers are too few to judge, and fewer requests than replicas
+              drain 6 5 4
+        "#]],
     );
     let mut stuck = fleet(6, 0.5).rate(T0, 1.0);
     stuck.station.as_mut().unwrap().slow.in_flight = 50;

@@ -55,7 +55,7 @@ fn the_whole_report() {
           requestsPerSecond 1900.0/s (target 100.0/s per replica) wants 19 [the last 1s: above 661.2/s, the most that 600.0/s explains] <- the largest
           cpu 50% (target 70%) wants 4
           memory 50% (target 80%) wants 4
-          latency.p95 100ms (target 150ms) wants 5
+          latency.p95 100ms (target 150ms) wants 4
 
         rules, in order
           scaleUpPolicies: 19 -> 12 (policy 1)
@@ -63,7 +63,7 @@ fn the_whole_report() {
 
         it would have been
           12 if maxReplicas were higher
-          5 if metric requestsPerSecond were absent
+          4 if metric requestsPerSecond were absent
     "#]].assert_eq(&done.report.render(T0 + Duration::from_millis(61_300)));
 }
 

@@ -89,6 +89,8 @@ pub enum ReadyWhen {
 pub struct Readiness {
     /// What is checked.
     pub when: ReadyWhen,
+    /// The port that is checked; the replica's own when absent. A fixed port suits a service of one replica.
+    pub port: Option<u16>,
     /// Time from one check to the next. While nothing listens on the port yet, it is looked at more often.
     pub period: Duration,
     /// How long one check may take.
@@ -106,6 +108,7 @@ impl Default for Readiness {
     fn default() -> Readiness {
         Readiness {
             when: ReadyWhen::Answers(Check::Tcp),
+            port: None,
             period: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
             failure_threshold: 3,

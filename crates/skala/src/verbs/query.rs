@@ -4,6 +4,7 @@
 
 use skala_console::views::{Events, Replicas, Status, Why};
 use skala_controller::journal::Reader;
+use skala_runtime::Clock;
 use skala_types::Time;
 
 use crate::cli::{EventsArgs, Output, Place, ShowArgs, WhyArgs};
@@ -74,7 +75,8 @@ pub fn why(args: &WhyArgs) -> Outcome {
             let at = args.at.map(|t| format!("?at={}", encode(&t.to_string()))).unwrap_or_default();
             client.get(&format!("/v1/services/{}/why{at}", encode(&args.service)))?
         }
-        Err(_) => history::why(&journal(&args.place)?, &args.service, args.at.unwrap_or(Time::MAX)).map_err(Exit::from)?,
+        Err(_) => history::why(&journal(&args.place)?, &args.service, args.at.unwrap_or(Time::MAX), Clock::system().now())
+            .map_err(Exit::from)?,
     };
     match args.output {
         Output::Table => show::say(why.text.trim_end()),

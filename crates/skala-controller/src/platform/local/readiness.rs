@@ -47,7 +47,8 @@ pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output,
     let (mut ready, mut passed, mut failed) = (false, 0, 0);
     loop {
         let begun = Instant::now();
-        let result = probe::check(addr, check, policy.timeout).await;
+        let at = SocketAddr::new(addr.ip(), policy.port.unwrap_or(addr.port()));
+        let result = probe::check(at, check, policy.timeout).await;
         let not_listening = matches!(result, Err(ProbeError::Refused { .. }));
         let change = match result {
             Ok(()) => {
