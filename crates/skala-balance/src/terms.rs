@@ -69,7 +69,7 @@ pub struct EndpointView {
 pub enum Admission {
     /// An endpoint serves it now.
     Dispatched(EndpointId),
-    /// It waits; a later [`Dispatch`] names its number, unless [`Station::leave`] is called first.
+    /// It waits; a later [`Dispatch`] names its number, unless [`crate::Station::leave`] is called first.
     Waiting,
     /// It is turned away.
     Refused(Refusal),
