@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask` is `cargo run -p xtask --`.
+//! Development tasks: `cargo run -p xtask -- generate`.
 //!
 //! `cargo test -p xtask` holds the allowed edges between crates.
 
