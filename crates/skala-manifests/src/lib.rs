@@ -1,0 +1,1 @@
+//! Kubernetes' objects as skala reads and writes them.

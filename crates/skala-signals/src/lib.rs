@@ -1,0 +1,1 @@
+//! Reads the numbers that live elsewhere.
