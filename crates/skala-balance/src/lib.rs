@@ -4,6 +4,7 @@
 //! (`skala-runtime`), the simulator drives it in virtual time: the same code decides in both.
 
 mod pick;
+pub mod replica;
 mod room;
 mod station;
 mod stats;

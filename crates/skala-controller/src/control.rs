@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use skala_autoscaler::{Action, Directive, Observation, Plan, plan};
+use skala_balance::Outlook;
 use skala_runtime::Clock;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
 use tokio::sync::{Notify, mpsc};
@@ -20,7 +21,7 @@ use tokio::time::MissedTickBehavior;
 use crate::follow::{describe, follow};
 use crate::journal::{Decision, Event, Journal, Saved};
 use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
-use crate::observe::{observe, outlook};
+use crate::observe::{observe, prospect};
 use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
 
 /// How often draining replicas are looked at.
@@ -271,7 +272,7 @@ impl Controller {
 
     fn tell_outlook(&self, managed: &Managed, replicas: &[ReplicaStatus], now: Time) {
         let staying = replicas.iter().filter(|r| r.service == managed.config.name && !managed.draining.contains_key(&r.id));
-        managed.config.station.set_outlook(outlook(staying, managed.start_up(), managed.may_start(now), now));
+        managed.config.station.set_outlook(Outlook::of(staying.map(prospect), managed.start_up(), managed.may_start(now), now));
     }
 
     async fn drain_loop(self: Arc<Self>) {

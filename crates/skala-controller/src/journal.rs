@@ -107,7 +107,6 @@ pub(crate) enum Op {
     Policy { id: i64, service: ServiceName, at: Time, policy: String },
     Flush(SyncSender<()>),
     Upkeep(Time),
-    LimitPages(u32),
 }
 
 /// How long records are kept.
@@ -158,12 +157,6 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Limits the file to `pages` database pages of 4 KiB: what a full disk looks like, for tests.
-    #[doc(hidden)]
-    pub fn limit_pages(&self, pages: u32) {
-        self.send(Op::LimitPages(pages));
-    }
-
     /// Packs and deletes now what is due at `now`; the writer does it by itself once a minute.
     pub fn upkeep(&self, now: Time) {
         self.send(Op::Upkeep(now));

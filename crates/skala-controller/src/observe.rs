@@ -4,12 +4,11 @@
 //! Inputs: the platform's snapshot, the station's samples, the controller's list of draining replicas.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use skala_autoscaler::{Directive, Observation, Phase, ReplicaObservation, StationWindows};
-use skala_balance::Outlook;
+use skala_balance::replica::Prospect;
 use skala_runtime::Station;
-use skala_types::{ReplicaId, Replicas, Sampled, Time};
+use skala_types::{ReplicaId, Replicas, Sampled};
 
 use crate::control::LOOKS;
 use crate::platform::{self, ReplicaStatus};
@@ -60,49 +59,12 @@ fn phase(phase: platform::Phase) -> Phase {
     }
 }
 
-/// What the waiting room may hope for: when the next replica is ready, judged by the learned start-up time.
-pub(crate) fn outlook<'a>(
-    replicas: impl Iterator<Item = &'a ReplicaStatus>,
-    start_up: Duration,
-    may_start: bool,
-    now: Time,
-) -> Outlook {
-    let mut outlook = Outlook { next_ready: None, starting: 0, on_demand: None };
-    let mut looping = false;
-    for replica in replicas {
-        let expected = match replica.phase {
-            platform::Phase::Starting => expected_ready(replica.started_at, start_up, now),
-            platform::Phase::Backoff { until } => until.max(now) + start_up,
-            platform::Phase::CrashLooping { .. } => {
-                looping = true;
-                continue;
-            }
-            platform::Phase::Ready | platform::Phase::NotReady | platform::Phase::Stopping => continue,
-        };
-        outlook.starting += 1;
-        outlook.next_ready = Some(outlook.next_ready.map_or(expected, |t| t.min(expected)));
-    }
-    if may_start && !looping {
-        outlook.on_demand = Some(start_up);
-    }
-    outlook
-}
-
-/// A start that takes longer than learned is expected to need half as long again as it already took.
-fn expected_ready(started: Time, start_up: Duration, now: Time) -> Time {
-    let usual = started + start_up;
-    if usual > now { usual } else { now + now.since(started) / 2 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_late_start_is_expected_later_and_later() {
-        let at = Time::from_secs;
-        let start_up = Duration::from_secs(10);
-        let expected = |now| expected_ready(at(100), start_up, at(now));
-        assert_eq!([expected(100), expected(109), expected(110), expected(120)], [at(110), at(110), at(115), at(130)]);
+/// What can be hoped for from a replica.
+pub(crate) fn prospect(replica: &ReplicaStatus) -> Prospect {
+    match replica.phase {
+        platform::Phase::Starting => Prospect::Starting { since: replica.started_at },
+        platform::Phase::Backoff { until } => Prospect::Backoff { until },
+        platform::Phase::CrashLooping { .. } => Prospect::CrashLooping,
+        platform::Phase::Ready | platform::Phase::NotReady | platform::Phase::Stopping => Prospect::None,
     }
 }

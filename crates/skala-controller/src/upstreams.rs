@@ -1,6 +1,6 @@
 //! Services that somebody else runs: their addresses are resolved, checked and balanced, not scaled.
 //!
-//! Decides: which addresses are ready, by consecutive checks passed or failed.
+//! Decides: nothing; readiness is `skala_balance::replica::Checks`.
 //! Bounds: at most 256 addresses per service; a name that cannot be resolved keeps its last known addresses.
 //! Tested: `tests/upstreams.rs`.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skala_balance::EndpointId;
+use skala_balance::replica::Checks;
 use skala_runtime::Station;
 use skala_types::{ReplicaId, Time};
 
@@ -62,9 +63,7 @@ pub struct Upstreams {
 struct Known {
     id: ReplicaId,
     endpoint: EndpointId,
-    ready: bool,
-    /// Checks in a row that speak against the present state.
-    against: u32,
+    checks: Checks,
 }
 
 /// Keeps the station's endpoints in step with the upstreams; runs until dropped.
@@ -96,24 +95,18 @@ pub async fn watch_upstreams(upstreams: Upstreams, journal: Arc<Journal>) {
                 known.entry(addr).or_insert_with(|| {
                     let id = ReplicaId(next_id);
                     next_id += 1;
-                    Known { id, endpoint: station.add_endpoint(id, addr, 1.0, false), ready: false, against: 0 }
+                    let checks = Checks::new(health.success_threshold, health.failure_threshold);
+                    Known { id, endpoint: station.add_endpoint(id, addr, 1.0, false), checks }
                 });
             }
         }
         let results = check_all(known.keys().copied(), &health).await;
         for (addr, result) in results {
             let Some(k) = known.get_mut(&addr) else { continue };
-            if result.is_ok() == k.ready {
-                k.against = 0;
+            if k.checks.count(result.is_ok()).is_none() {
                 continue;
             }
-            k.against += 1;
-            if k.against < if k.ready { health.failure_threshold } else { health.success_threshold } {
-                continue;
-            }
-            k.ready = !k.ready;
-            k.against = 0;
-            station.set_ready(k.endpoint, k.ready);
+            station.set_ready(k.endpoint, k.checks.is_ready());
             match result {
                 Ok(()) => note(clock.now(), k.id, "ready", format!("{addr} answers")),
                 Err(error) => note(clock.now(), k.id, "unready", format!("{addr}: {error}")),

@@ -101,30 +101,6 @@ fn checkpoints_events_and_policies_are_there_after_reopening() {
 }
 
 #[test]
-fn a_full_disk_is_reported_and_survived() {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(&dir.path().join("journal.db"), Retention::default()).unwrap();
-    assert!(journal.flush(WAIT));
-    journal.limit_pages(20);
-    for i in 0..300 {
-        journal.event(event(i, &"x".repeat(4000)));
-        if i % 20 == 0 {
-            assert!(journal.flush(WAIT));
-        }
-    }
-    assert!(journal.flush(WAIT));
-    let status = journal.status();
-    assert!(status.failure.as_deref().is_some_and(|f| f.contains("full")), "{status:?}");
-    assert!(status.lost > 0);
-    journal.limit_pages(1_000_000);
-    journal.event(event(999, "room again"));
-    assert!(journal.flush(WAIT));
-    assert_eq!(journal.status().failure, None);
-    let last = journal.reader().unwrap().events(None, Time::ZERO, 1).unwrap();
-    assert_eq!(last, [event(999, "room again")]);
-}
-
-#[test]
 fn a_file_that_is_no_journal_is_refused_with_its_path() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use skala_autoscaler::Directive;
-use skala_controller::platform::{Amounts, Backoff, LogRotation, ProcessSpec, Readiness, ReadyWhen};
+use skala_balance::replica::Backoff;
+use skala_controller::platform::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen};
 use skala_controller::probe::Check;
 use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams};
 use skala_gateway::{HostPattern, Limits, RouteSpec, RouteTable};

@@ -35,7 +35,6 @@ pub(super) fn run(mut connection: Connection, ops: &Receiver<Op>, retention: Ret
             match op {
                 Op::Flush(done) => flushed.push(done.clone()),
                 Op::Upkeep(now) => due = Some(*now),
-                Op::LimitPages(pages) => _ = connection.pragma_update(None, "max_page_count", pages),
                 _ => {}
             }
         }
@@ -72,7 +71,7 @@ fn write(connection: &mut Connection, group: Vec<Op>, newest: &mut Time) -> Resu
     let tx = connection.transaction()?;
     for op in group {
         match op {
-            Op::Flush(_) | Op::Upkeep(_) | Op::LimitPages(_) => {}
+            Op::Flush(_) | Op::Upkeep(_) => {}
             Op::Event(e) => {
                 *newest = (*newest).max(e.at);
                 tx.prepare_cached("INSERT INTO events(at, service, replica, kind, text) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(

@@ -17,7 +17,7 @@ use skala_types::{ReplicaId, ServiceName};
 
 pub use local::logs;
 pub use local::{Clock, LocalConfig, LocalPlatform, UseCgroups, guardian_main};
-pub use spec::{Amounts, Backoff, LogRotation, ProcessSpec, Readiness, ReadyWhen};
+pub use spec::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen};
 pub use status::{EventKind, Phase, PlatformEvent, ReplicaStatus, Usage};
 
 /// A place that runs replicas of services.

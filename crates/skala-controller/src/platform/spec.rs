@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use skala_balance::replica::Backoff;
 use skala_types::{Bytes, Cores};
 
 use crate::probe::Check;
@@ -114,31 +115,6 @@ impl Default for Readiness {
             failure_threshold: 3,
             success_threshold: 1,
             start_timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-/// How a replica that exits is restarted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// Delay after the first failure; doubles with each further one.
-    pub initial: Duration,
-    /// Largest delay; also the delay in a crash loop.
-    pub max: Duration,
-    /// Failures are forgotten once a replica was ready this long.
-    pub reset_after: Duration,
-    /// Failures in a row that make a crash loop; at least 1.
-    pub crash_loop_after: u32,
-}
-
-impl Default for Backoff {
-    /// 100 ms doubling to 30 s, reset after 30 s, a crash loop after five failures.
-    fn default() -> Backoff {
-        Backoff {
-            initial: Duration::from_millis(100),
-            max: Duration::from_secs(30),
-            reset_after: Duration::from_secs(30),
-            crash_loop_after: 5,
         }
     }
 }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use nix::sys::signal::Signal;
+use skala_balance::replica::Life;
 use skala_types::Time;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::backoff::Life;
 use super::cgroup::Group;
 use super::logs::Stream;
 use super::procfs::{Leader, MARKER};

@@ -8,7 +8,6 @@
 //! than waited for when nobody takes them.
 //! Tested: `tests/local/` with real processes.
 
-mod backoff;
 mod cgroup;
 mod cgroup_layout;
 mod command;

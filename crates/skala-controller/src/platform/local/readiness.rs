@@ -1,8 +1,8 @@
 //! Watches whether a replica may be given work, from its start to its end.
 //!
-//! Decides: when it becomes ready, and unready.
+//! Decides: nothing; the thresholds are `skala_balance::replica::Checks`.
 //! Inputs: its readiness policy, its port, its output.
-//! Method: a check each `period`, thresholds counted in a row. While nothing listens on the port yet it is looked at every
+//! Method: a check each `period`, its thresholds count checks in a row. While nothing listens on the port yet it is looked at every
 //! [`LISTEN_POLL`], which the application cannot notice, so that a fast start is seen at once.
 //! Invariants: changes alternate: ready, unready, ready; a check that reached the application is never followed by another before `period`.
 //! Tested: `tests/local/`.
@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use skala_balance::replica::{Checks, Turn};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -44,36 +45,25 @@ pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output,
         }
     };
     let period = policy.period.max(MIN_PERIOD);
-    let (mut ready, mut passed, mut failed) = (false, 0, 0);
+    let mut checks = Checks::new(policy.success_threshold, policy.failure_threshold);
     loop {
         let begun = Instant::now();
         let at = SocketAddr::new(addr.ip(), policy.port.unwrap_or(addr.port()));
         let result = probe::check(at, check, policy.timeout).await;
         let not_listening = matches!(result, Err(ProbeError::Refused { .. }));
-        let change = match result {
-            Ok(()) => {
-                (passed, failed) = (passed + 1, 0);
-                (!ready && passed >= policy.success_threshold.max(1)).then_some(Change::Ready)
-            }
-            Err(error) => {
-                (passed, failed) = (0, failed + 1);
-                match ready {
-                    true => (failed >= policy.failure_threshold.max(1)).then(|| Change::Unready(error.to_string())),
-                    false => Some(Change::NotYet(error.to_string())),
-                }
-            }
+        let turn = checks.count(result.is_ok());
+        let change = match (turn, result) {
+            (Some(Turn::Ready), _) => Some(Change::Ready),
+            (Some(Turn::Unready), Err(error)) => Some(Change::Unready(error.to_string())),
+            (None, Err(error)) if !checks.is_ready() => Some(Change::NotYet(error.to_string())),
+            _ => None,
         };
-        match &change {
-            Some(Change::Ready) => ready = true,
-            Some(Change::Unready(_)) => ready = false,
-            _ => {}
-        }
         if let Some(change) = change
             && tell.send(change).await.is_err()
         {
             return;
         }
-        let next = if not_listening && !ready { period.min(LISTEN_POLL) } else { period };
+        let next = if not_listening && !checks.is_ready() { period.min(LISTEN_POLL) } else { period };
         sleep_until(begun + next).await;
     }
 }

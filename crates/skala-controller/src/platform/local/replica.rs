@@ -1,6 +1,6 @@
 //! The supervisor of one replica: one life after another, until it is stopped.
 //!
-//! Decides: whether and when the next life begins (by `backoff`).
+//! Decides: whether and when the next life begins (by `skala_balance::replica`).
 //! Inputs: how each life ended; the stop order.
 //! Invariants: one process at a time; a stop is obeyed in every phase; the last event of a replica is `Stopped`, sent when it is gone
 //! from the snapshot.
@@ -9,12 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use skala_balance::replica::{Failures, Life};
 use skala_types::{ReplicaId, ServiceName};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::Inner;
-use super::backoff::{Failures, Life};
 use super::life::End;
 use super::output::Output;
 use super::procfs::Tag;

@@ -10,15 +10,38 @@
 
 use std::time::Duration;
 
-use crate::platform::Backoff;
-
 /// Time that a replica must be ready for its exit not to count as a failure. Origin: longer than a process needs to trip over its
 /// first requests, shorter than the gaps between unrelated kills.
 const STEADY: Duration = Duration::from_secs(5);
 
+/// How often, and how fast, a replica that exits is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// Delay after the first failure; doubles with each further one.
+    pub initial: Duration,
+    /// Largest delay; also the delay in a crash loop.
+    pub max: Duration,
+    /// Failures are forgotten once a replica was ready this long.
+    pub reset_after: Duration,
+    /// Failures in a row that make a crash loop; at least 1.
+    pub crash_loop_after: u32,
+}
+
+impl Default for Backoff {
+    /// 100 ms doubling to 30 s, reset after 30 s, a crash loop after five failures.
+    fn default() -> Backoff {
+        Backoff {
+            initial: Duration::from_millis(100),
+            max: Duration::from_secs(30),
+            reset_after: Duration::from_secs(30),
+            crash_loop_after: 5,
+        }
+    }
+}
+
 /// How one process of a replica ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Life {
+pub enum Life {
     /// It ran, and had been ready this long since it first was; zero when it never was.
     Ran {
         /// Time since it first was ready.
@@ -30,20 +53,20 @@ pub(super) enum Life {
 
 /// What follows an exit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Restart {
+pub struct Restart {
     /// Time until the next start.
-    pub(super) delay: Duration,
+    pub delay: Duration,
     /// Whether the replica is in a crash loop.
-    pub(super) looping: bool,
+    pub looping: bool,
 }
 
 /// The failures in a row of one replica.
 #[derive(Debug, Default)]
-pub(super) struct Failures(u32);
+pub struct Failures(u32);
 
 impl Failures {
     /// Counts an exit and says what follows.
-    pub(super) fn after(&mut self, policy: &Backoff, life: Life) -> Restart {
+    pub fn after(&mut self, policy: &Backoff, life: Life) -> Restart {
         let needed = policy.crash_loop_after.max(1);
         match life {
             Life::CannotStart => self.0 = self.0.saturating_add(1).max(needed),
@@ -61,7 +84,7 @@ impl Failures {
     }
 
     /// Failures in a row.
-    pub(super) fn count(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         self.0
     }
 }
