@@ -15,9 +15,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use skala_balance::replica::Backoff;
 use skala_controller::platform::{
-    Backoff, EventKind, LocalConfig, LocalPlatform, Phase, Platform, PlatformEvent, ProcessSpec, ReadyWhen, ReplicaStatus,
-    UseCgroups,
+    EventKind, LocalConfig, LocalPlatform, Phase, Platform, PlatformEvent, ProcessSpec, ReadyWhen, ReplicaStatus, UseCgroups,
 };
 use skala_types::{ReplicaId, ServiceName, Time};
 use tokio::sync::mpsc;
