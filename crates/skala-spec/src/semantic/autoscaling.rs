@@ -3,7 +3,7 @@
 use skala_types::ServiceName;
 
 use super::Cx;
-use crate::model::{Autoscaling, Metric, MetricProblem, Service};
+use crate::model::{Autoscaling, Measure, MetricProblem, Service};
 use crate::problem::Text;
 use crate::scalar::{CpuTarget, MemoryTarget};
 
@@ -40,7 +40,7 @@ fn metrics(service_at: &str, service: &Service, autoscaling: &Autoscaling, cx: &
         let item = format!("{at}[{i}]");
         match entry.metric() {
             Ok(metric) => {
-                let name = metric.name();
+                let name = metric.measure.name();
                 if seen.contains(&name) {
                     let text = Text::new(format!("`{name}` is here twice"))
                         .because("the stricter of the two would always win")
@@ -48,7 +48,7 @@ fn metrics(service_at: &str, service: &Service, autoscaling: &Autoscaling, cx: &
                     cx.report("E0504", &item, text);
                 }
                 seen.push(name);
-                needs(service_at, service, &metric, &item, cx);
+                needs(service_at, service, &metric.measure, &item, cx);
             }
             // An entry that lost its metric to another problem was told already.
             Err(MetricProblem::Invalid(..)) if cx.broken(&item) => {}
@@ -69,11 +69,11 @@ fn metrics(service_at: &str, service: &Service, autoscaling: &Autoscaling, cx: &
 }
 
 /// What a metric needs elsewhere in the service.
-fn needs(at: &str, service: &Service, metric: &Metric, item: &str, cx: &mut Cx<'_>) {
+fn needs(at: &str, service: &Service, metric: &Measure, item: &str, cx: &mut Cx<'_>) {
     let requests = &service.resources.requests;
     let missing = match metric {
-        Metric::Cpu(CpuTarget::Utilization(_)) if requests.cpu.is_none() => Some(("cpu", "500m")),
-        Metric::Memory(MemoryTarget::Utilization(_)) if requests.memory.is_none() => Some(("memory", "512Mi")),
+        Measure::Cpu(CpuTarget::Utilization(_)) if requests.cpu.is_none() => Some(("cpu", "500m")),
+        Measure::Memory(MemoryTarget::Utilization(_)) if requests.memory.is_none() => Some(("memory", "512Mi")),
         _ => None,
     };
     if let Some((key, example)) = missing.filter(|_| !cx.broken(&format!("{at}.resources"))) {
@@ -81,7 +81,7 @@ fn needs(at: &str, service: &Service, metric: &Metric, item: &str, cx: &mut Cx<'
             .fix(format!("add `resources: {{requests: {{{key}: {example}}}}}` to the service"));
         cx.report("E0505", item, text);
     }
-    if let (Metric::Concurrency(target), Some(limit)) = (metric, service.concurrency)
+    if let (Measure::Concurrency(target), Some(limit)) = (metric, service.concurrency)
         && *target > f64::from(limit)
     {
         let text = Text::new(format!("the target of {target} is above `concurrency: {limit}`"))
