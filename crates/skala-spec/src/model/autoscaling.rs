@@ -29,13 +29,16 @@ pub struct Autoscaling {
     #[schemars(range(max = 1000))]
     pub idle_replicas: Option<u32>,
     /// What demand is measured by; each metric proposes a number of replicas and the largest wins. Short forms, numbers from outside,
-    /// or `autoscaling/v2` metrics pasted from a manifest. Reload: live.
+    /// or `autoscaling/v2` metrics pasted from a manifest: `- cpu: 70%`, `- cpu: {target: 70%, scaleDownTarget: 50%}`,
+    /// `- {name: jobs, redis: {address: "cache:6379", list: jobs}, target: 5}`. Reload: live.
     #[serde(default)]
     pub metrics: Vec<MetricEntry>,
-    /// One number made of several metrics; it proposes like a metric. Reload: live.
+    /// One number made of several metrics from outside; it proposes like a metric: `{expression: "max(jobs, lag / 2)", target: 5}`.
+    /// Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula: Option<Formula>,
-    /// Times at which other bounds hold. Reload: live.
+    /// Times at which other bounds hold:
+    /// `- {name: office, start: "0 8 * * MON-FRI", end: "0 18 * * MON-FRI", timezone: Europe/Berlin, minReplicas: 5}`. Reload: live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<TimeWindow>,
     /// How fast the number may change: `autoscaling/v2` behavior, unchanged. Reload: live.
@@ -57,7 +60,8 @@ pub struct Autoscaling {
     /// Age from which a sample of skala's own counts as failed, 1s to 1h; a metric from outside has its own. Reload: live.
     #[serde(default = "fifteen_seconds")]
     pub stale_after: Dur,
-    /// What to ask for while a metric from outside fails, unless the metric says otherwise. Default: the size is held. Reload: live.
+    /// What to ask for while a metric from outside fails, unless the metric says otherwise: `{replicas: 4, failureThreshold: 3}`.
+    /// Default: the size is held. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
     /// With `mode: knative`: its settings. Reload: live.
@@ -66,7 +70,8 @@ pub struct Autoscaling {
     /// With `mode: default`: which flaws of `autoscaling/v2` are repaired. All are, by default. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<Repairs>,
-    /// CPU and memory of each replica, recommended from what was used. Default: nothing is recorded. Reload: live.
+    /// CPU and memory of each replica, recommended from what was used: `{mode: apply, resources: [memory], maxAllowed: {memory: 4Gi}}`.
+    /// Default: nothing is recorded. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vertical: Option<Vertical>,
     /// Keeps the number of replicas as it is; decisions are still computed and shown. Reload: live.

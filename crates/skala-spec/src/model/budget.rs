@@ -9,12 +9,6 @@ use crate::scalar::Spend;
 
 /// A ceiling on what the replicas of some services cost together. When their wishes cost more, services give way in a stated order;
 /// none goes below its `minReplicas`, and the decision says what the ceiling cost.
-///
-/// ```yaml
-/// budgets:
-///   everything: {limit: 900 EUR/month}
-///   gpu: {limit: 30 EUR/h, services: [embed, chat], order: [embed]}
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Budget {

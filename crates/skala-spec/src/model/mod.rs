@@ -33,8 +33,8 @@ pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
 pub use route::{Balance, Route};
 pub use scaling::{
-    Compat, Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, Mode, Repairs, TimeWindow, Vertical, VerticalMode,
-    VerticalResource,
+    Compat, Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,
+    VerticalMode, VerticalResource,
 };
 pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};
 pub use source::{

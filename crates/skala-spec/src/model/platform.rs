@@ -37,15 +37,15 @@ pub struct Platform {
     #[schemars(schema_with = "map_by_name::<Objective>")]
     pub objectives: IndexMap<ServiceName, Objective>,
     /// Databases that services connect to, by name; a service names them under `uses`. Their replicas never need more connections than
-    /// there are. Reload: live.
+    /// there are: `main: {maxConnections: 100}`. Reload: live.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Database>")]
     pub databases: IndexMap<String, Database>,
-    /// Providers of APIs with quotas, by name; a service names them under `uses`. Reload: live.
+    /// Providers of APIs with quotas, by name; a service names them under `uses`: `openai: {requestsPerMinute: 5000}`. Reload: live.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Provider>")]
     pub providers: IndexMap<String, Provider>,
-    /// Ceilings on what replicas may cost, by name. A service may be under several. Reload: live; what was spent is kept by name.
+    /// Ceilings on what replicas may cost, by name: `everything: {limit: 900 EUR/month}`. A service may be under several. Reload: live; what was spent is kept by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Budget>")]
     pub budgets: IndexMap<String, Budget>,

@@ -60,7 +60,7 @@ pub struct Service {
     /// Grow and shrink with demand; instead of `replicas`. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
-    /// What a replica takes of `databases` and `providers`. Reload: live.
+    /// What a replica takes of `databases` and `providers`: `{databases: {main: {connectionsPerReplica: 20}}}`. Reload: live.
     #[serde(skip_serializing_if = "Uses::is_empty")]
     pub uses: Uses,
     /// Price of one replica, such as `0.12 EUR/h`, for `budgets` and reports. Default: `cost` times what a replica requests. Reload: live.

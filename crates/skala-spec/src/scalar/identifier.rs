@@ -32,7 +32,7 @@ impl FromStr for Identifier {
             under if under != text && under.bytes().all(letter) => format!("write `{under}`"),
             _ => "use 1 to 63 letters, digits and `_`, a letter first".to_owned(),
         };
-        Err(ScalarError::new("cannot stand in a formula", help))
+        Err(ScalarError::new("is not a name of letters, digits and `_`", help))
     }
 }
 

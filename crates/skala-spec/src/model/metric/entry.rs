@@ -13,12 +13,6 @@ use crate::scalar::{CpuTarget, Dur, Identifier, MemoryTarget, Positive};
 
 /// A metric: exactly one of the short forms `cpu`, `memory`, `requestsPerSecond`, `latency` and `concurrency`; or a number from outside
 /// with its `name` and `target`; or a v2 metric (`type` and the source it names).
-///
-/// ```yaml
-/// metrics:
-///   - cpu: {target: 70%, scaleDownTarget: 50%}
-///   - {name: jobs, redis: {address: "cache:6379", list: jobs}, target: 5, activation: 0, poll: 5s}
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MetricEntry {

@@ -7,13 +7,6 @@ use super::super::Behavior;
 use crate::scalar::Positive;
 
 /// One number made of several named metrics, and what it should be: KEDA's `scalingModifiers`.
-///
-/// ```yaml
-/// metrics:
-///   - {name: jobs, redis: {address: "cache:6379", list: jobs}, onlyInFormula: true}
-///   - {name: lag, kafka: {brokers: ["kafka:9092"], group: g}, onlyInFormula: true}
-/// formula: {expression: "max(jobs, lag / 2)", target: 5}
-/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Formula {

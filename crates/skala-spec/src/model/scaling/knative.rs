@@ -17,7 +17,7 @@ pub struct Knative {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minimum" = 0.01))]
     pub target: Option<f64>,
-    /// Share of `target` to aim at, 1% to 100%; with `rps`, the target is taken whole. Reload: live.
+    /// Share of `target` to aim at, 1% to 100%. Reload: live.
     pub utilization: Percent,
     /// Time over which the metric is averaged, 6s to 1h, whole seconds. Reload: live.
     pub stable_window: Dur,
@@ -29,7 +29,7 @@ pub struct Knative {
     /// 0: only at zero replicas. -1: always. Reload: live.
     #[schemars(range(min = -1, max = 1_000_000))]
     pub burst_capacity: i64,
-    /// Longest time that the last replica stays while the gateway takes over, 0s to 1h. Reload: live.
+    /// Time that the gateway holds requests back before the last replica goes, above 0s, at most 1h. Reload: live.
     pub scale_to_zero_grace: Dur,
     /// Shortest time that the last replica stays after the service became idle, 0s to 1h. Reload: live.
     pub pod_retention: Dur,
@@ -47,6 +47,8 @@ pub struct Knative {
     /// Most shrinking in one decision, as divisor of the ready replicas, above 1. Reload: live.
     #[schemars(extend("exclusiveMinimum" = 1))]
     pub max_scale_down_rate: f64,
+    /// What is done better than Knative does; off by default. Reload: live.
+    pub repairs: KnativeRepairs,
 }
 
 impl Default for Knative {
@@ -66,8 +68,19 @@ impl Default for Knative {
             scale_down_delay: Dur::secs(0),
             max_scale_up_rate: 1000.0,
             max_scale_down_rate: 2.0,
+            repairs: KnativeRepairs::default(),
         }
     }
+}
+
+/// What is done better than Knative does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct KnativeRepairs {
+    /// A queue that grew only because replicas were starting is not counted request by request. Reload: live.
+    pub cold_start_queue: bool,
+    /// Panic is not left while replicas are starting. Reload: live.
+    pub keep_starting: bool,
 }
 
 /// What Knative's autoscaler counts.

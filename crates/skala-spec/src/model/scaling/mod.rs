@@ -10,7 +10,7 @@ mod window;
 
 pub use fallback::{Fallback, FallbackBehavior};
 pub use formula::Formula;
-pub use knative::{Knative, KnativeMetric};
+pub use knative::{Knative, KnativeMetric, KnativeRepairs};
 pub use mode::{Compat, Mode};
 pub use repairs::Repairs;
 pub use vertical::{Vertical, VerticalMode, VerticalResource};

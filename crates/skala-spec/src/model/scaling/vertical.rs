@@ -7,10 +7,6 @@ use super::super::ResourceList;
 use crate::scalar::{Dur, Percent};
 
 /// Recommends CPU and memory of a replica from what its service used, as Kubernetes' vertical autoscaler does.
-///
-/// ```yaml
-/// vertical: {mode: apply, resources: [memory], minAllowed: {memory: 128Mi}, maxAllowed: {memory: 4Gi}}
-/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Vertical {

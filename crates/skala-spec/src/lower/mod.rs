@@ -3,6 +3,9 @@
 //! Decides: nothing; one place where the file's words become theirs, for the live controller and the simulator alike.
 //! Tested: `tests/it/lower.rs`.
 
+mod money;
+mod sources;
+
 use std::time::Duration;
 
 use skala_autoscaler::{
@@ -11,6 +14,8 @@ use skala_autoscaler::{
 };
 use skala_balance::Settings;
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
+
+pub use sources::SourceOf;
 
 use crate::model::{self, Autoscaling, Balance, Measure, Percentile, PolicyType, Rules, Scale, Service};
 use crate::scalar::{CpuTarget, MemoryTarget, Percent};
