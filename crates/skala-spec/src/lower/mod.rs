@@ -41,7 +41,7 @@ impl Service {
         PolicySpec {
             min_replicas: Replicas(a.min_replicas),
             max_replicas: Replicas(a.max_replicas),
-            metrics: a.metrics().filter_map(|(_, m)| metric(m.measure)).collect(),
+            metrics: a.metrics().filter_map(|(_, m)| metric(m.measure)).map(Into::into).collect(),
             behavior: Behavior {
                 scale_up: rules(a.behavior.scale_up(), tolerance),
                 scale_down: rules(a.behavior.scale_down(), tolerance),
