@@ -21,10 +21,11 @@ services:
 ```
 
 - **Durations** carry units: `500ms`, `90s`, `10m`, `1h30m`, `30d`. **Sizes** as in Kubernetes: `512Mi`, `2Gi`, `500M`. **CPU**: `500m` or `2`.
-  **Percentages**: `70%`. **Money** is a plain number in `cost.currency`.
+  **Percentages**: `70%`. **Money** is a plain number in `cost.currency`, or
+  per time with its currency: `30 EUR/h`, `5 EUR/day`, `900 EUR/month`. **Cron** times have five fields.
 - `${VARIABLE}` and `${VARIABLE:-default}` are replaced from skala's environment in every text; inside `{...}` and `[...]`, quote them.
   `$VARIABLE` without braces is not replaced, and `$PORT` and `${PORT}` stand for the replica's own port. `$${` is a literal `${`.
-- Values of `env` and `admin.token` that come from `${VARIABLE}` or `{file: path}` are secrets: never shown, logged or stored.
+- Values of `env`, and of every field of type `secret` or `env value`, that come from `${VARIABLE}` or `{file: path}` are secrets: never shown, logged or stored.
 - Anchors and aliases work; a key given twice is an error.
 - `NAME` stands for a name that you choose, `[]` for an item of a list.
 ";
@@ -35,31 +36,56 @@ pub fn reference_page() -> String {
     let top = field("");
     page.push_str("\n## The top of the file\n\n");
     table(&mut page, &top, "");
+    let mut shown = Shown::default();
     for child in &top.children {
-        section(&mut page, &child.name, &child.name, 2);
+        section(&mut page, &child.name, &child.name, 2, &mut shown);
     }
     page
+}
+
+/// Tables that the page has, with their headings: a type that stands in many places is shown once.
+#[derive(Default)]
+struct Shown(Vec<(Vec<Child>, String)>);
+
+impl Shown {
+    /// The heading of the same fields; remembers this one when there is none.
+    fn before(&mut self, children: &[Child], heading: &str) -> Option<&str> {
+        let at = self.0.iter().position(|(fields, _)| fields == children);
+        if at.is_none() {
+            self.0.push((children.to_vec(), heading.to_owned()));
+        }
+        at.map(|at| self.0[at].1.as_str())
+    }
 }
 
 fn field(path: &str) -> Explanation {
     explain(path).expect("a path made of the schema's own keys is known")
 }
 
-/// A heading and a table for a field that has fields below it, then theirs.
-fn section(page: &mut String, path: &str, shown: &str, depth: usize) {
+/// A heading and a table for a field that has fields below it, then theirs; a type that was shown before is only named.
+fn section(page: &mut String, path: &str, heading: &str, depth: usize, shown: &mut Shown) {
     let this = field(path);
     if this.children.is_empty() {
         return;
     }
-    let shown = match this.type_name.split(' ').next() {
-        Some("map") => format!("{shown}.NAME"),
-        Some("list") => format!("{shown}[]"),
-        _ => shown.to_owned(),
+    let heading = match this.type_name.split(' ').next() {
+        Some("map") => format!("{heading}.NAME"),
+        Some("list") => format!("{heading}[]"),
+        _ => heading.to_owned(),
     };
-    page.push_str(&format!("\n{} `{shown}`\n\n", "#".repeat(depth.min(4))));
+    let before = shown.before(&this.children, &heading);
+    // `{file}` needs no second heading: the column of types shows it whole.
+    if before.is_some() && this.children.len() == 1 {
+        return;
+    }
+    page.push_str(&format!("\n{} `{heading}`\n\n", "#".repeat(depth.min(4))));
+    if let Some(before) = before {
+        page.push_str(&format!("The fields of `{before}`.\n"));
+        return;
+    }
     table(page, &this, path);
     for child in &this.children {
-        section(page, &format!("{path}.{}", child.name), &format!("{shown}.{}", child.name), depth + 1);
+        section(page, &format!("{path}.{}", child.name), &format!("{heading}.{}", child.name), depth + 1, shown);
     }
 }
 

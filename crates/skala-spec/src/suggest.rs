@@ -1,10 +1,12 @@
 //! "Did you mean": the known word nearest to an unknown one.
 
 /// Words that people bring from elsewhere, and ours.
-const SYNONYMS: [(&str, &str); 30] = [
+const SYNONYMS: [(&str, &str); 41] = [
+    ("activationThreshold", "activation"),
     ("args", "command"),
     ("averageReplicas", "minReplicas"),
     ("cmd", "command"),
+    ("cooldownPeriod", "cooldown"),
     ("cwd", "workingDir"),
     ("directory", "workingDir"),
     ("entrypoint", "command"),
@@ -13,9 +15,12 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("health", "readiness"),
     ("healthCheck", "readiness"),
     ("hpa", "autoscaling"),
+    ("idleReplicaCount", "idleReplicas"),
+    ("initialCooldownPeriod", "initialCooldown"),
     ("initialDelaySeconds", "startTimeout"),
     ("instances", "replicas"),
     ("keepaliveTimeout", "keepAlive"),
+    ("kpa", "knative"),
     ("max", "maxReplicas"),
     ("maxReplicaCount", "maxReplicas"),
     ("min", "minReplicas"),
@@ -24,13 +29,19 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("name", "platform"),
     ("path_prefix", "path"),
     ("periodSeconds", "period"),
+    ("pollingInterval", "poll"),
+    ("postgresql", "postgres"),
     ("prefix", "path"),
     ("readinessProbe", "readiness"),
     ("rps", "requestsPerSecond"),
+    ("scaleDownThreshold", "scaleDownTarget"),
     ("scaling", "autoscaling"),
+    ("scalingModifiers", "formula"),
     ("slo", "objectives"),
     ("terminationGracePeriodSeconds", "drain"),
+    ("threshold", "target"),
     ("timeoutSeconds", "timeout"),
+    ("triggers", "metrics"),
     ("workdir", "workingDir"),
 ];
 

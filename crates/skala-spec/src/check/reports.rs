@@ -12,8 +12,9 @@ use crate::suggest::{list, nearest};
 use crate::tree::{Data, Entry, Node, Scalar, resolve as resolve_scalar};
 
 /// Keys of sections that the design has and this release does not, by the place where they go (`*` any name, `[]` any item).
-const LATER: [(&str, &[&str]); 2] = [
-    ("", &["queues", "schedules", "databases", "models", "budgets", "caches", "alerts", "regions"]),
+const LATER: [(&str, &[&str]); 3] = [
+    ("", &["queues", "schedules", "models", "caches", "alerts", "regions"]),
+    ("services.*.autoscaling.metrics[]", &["queueLength", "queueAge", "queueWait"]),
     ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"]),
 ];
 

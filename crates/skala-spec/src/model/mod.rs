@@ -7,24 +7,41 @@
 
 mod autoscaling;
 mod behavior;
+mod budget;
 mod command;
+mod downstream;
 mod metric;
 mod names;
 mod platform;
 mod probe;
 mod route;
+mod scaling;
 mod service;
+mod source;
 mod v2;
 
 pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
+pub use budget::Budget;
 pub use command::Command;
-pub use metric::{LatencyTargets, Metric, MetricEntry, MetricProblem, Percentile};
+pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
+pub use metric::{
+    Aim, FullAim, LatencyMetric, LatencyTargets, Measure, Metric, MetricEntry, MetricProblem, Outside, OutsideTarget, Percentile,
+};
 pub use names::is_dns_label;
 pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
 pub use route::{Balance, Route};
+pub use scaling::{
+    Compat, Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,
+    VerticalMode, VerticalResource,
+};
 pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};
+pub use source::{
+    HttpSource, KafkaSasl, KafkaSource, NatsSource, NotOneSource, OffsetReset, PostgresSource, PrometheusSource, RabbitmqBy,
+    RabbitmqSource, RedisKey, RedisSource, RedisStream, RedisStreamBy, SaslMechanism, Source, SourceEntry, SourceProblem, Tls,
+    Url,
+};
 pub use v2::{
     ContainerResourceMetric, ExternalMetric, MetricIdentifier, MetricTarget, MetricType, ObjectMetric, ObjectReference,
     PodsMetric, ResourceMetric, TargetType,

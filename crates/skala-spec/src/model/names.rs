@@ -16,6 +16,12 @@ pub(super) fn dns_label(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "x-kind": "name", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"})
 }
 
+/// Schema of a list of names.
+pub(super) fn dns_labels(generator: &mut SchemaGenerator) -> Schema {
+    let name = dns_label(generator);
+    json_schema!({"type": "array", "items": name})
+}
+
 /// Schema of a map whose keys are names.
 pub(super) fn map_by_name<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let value = generator.subschema_for::<T>();

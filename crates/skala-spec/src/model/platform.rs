@@ -1,4 +1,4 @@
-//! The top of the file: the platform's name, its gateway, admin API, prices, services, routes and objectives.
+//! The top of the file: the platform's name, its gateway, admin API, prices, services, routes, objectives, and what bounds them.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
-use super::{LatencyTargets, Route, Service};
+use super::{Budget, Database, LatencyTargets, Provider, Route, Service};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
 
 /// A platform: the services of one AI backend, and how requests reach them.
@@ -36,6 +36,19 @@ pub struct Platform {
     #[serde(default)]
     #[schemars(schema_with = "map_by_name::<Objective>")]
     pub objectives: IndexMap<ServiceName, Objective>,
+    /// Databases that services connect to, by name; a service names them under `uses`. Their replicas never need more connections than
+    /// there are: `main: {maxConnections: 100}`. Reload: live.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Database>")]
+    pub databases: IndexMap<String, Database>,
+    /// Providers of APIs with quotas, by name; a service names them under `uses`: `openai: {requestsPerMinute: 5000}`. Reload: live.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Provider>")]
+    pub providers: IndexMap<String, Provider>,
+    /// Ceilings on what replicas may cost, by name: `everything: {limit: 900 EUR/month}`. A service may be under several. Reload: live; what was spent is kept by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Budget>")]
+    pub budgets: IndexMap<String, Budget>,
     /// Overlays by name, such as `staging`, chosen with `--env`. Mappings merge by key; lists and single values replace; `null`
     /// removes. Every overlay is checked, chosen or not. Reload: as the field that it changes.
     #[serde(default, skip_serializing)]

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Autoscaling, Balance, Command, Readiness};
-use crate::scalar::{Cpu, Dur, EnvValue, Size, Upstream};
+use super::{Autoscaling, Balance, Command, Readiness, Uses};
+use crate::scalar::{Cpu, Dur, EnvValue, Size, Spend, Upstream};
 
 /// One service. It has exactly one of `command`, `image` and `upstreams`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +60,15 @@ pub struct Service {
     /// Grow and shrink with demand; instead of `replicas`. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
+    /// What a replica takes of `databases` and `providers`: `{databases: {main: {connectionsPerReplica: 20}}}`. Reload: live.
+    #[serde(skip_serializing_if = "Uses::is_empty")]
+    pub uses: Uses,
+    /// Price of one replica, such as `0.12 EUR/h`, for `budgets` and reports. Default: `cost` times what a replica requests. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Spend>,
+    /// Who gives way when a budget, database or provider is short, 0 to 1000: the lowest first. Reload: live.
+    #[schemars(range(max = 1000))]
+    pub priority: u32,
 }
 
 impl Default for Service {
@@ -81,6 +90,9 @@ impl Default for Service {
             balance: Balance::default(),
             replicas: None,
             autoscaling: None,
+            uses: Uses::default(),
+            price: None,
+            priority: 100,
         }
     }
 }

@@ -42,6 +42,13 @@ impl Dur {
     }
 }
 
+impl From<Duration> for Dur {
+    /// As it is, up to the longest that can be written.
+    fn from(d: Duration) -> Dur {
+        Dur(d.min(Duration::from_nanos(u64::try_from(MAX_NANOS).unwrap_or(u64::MAX))))
+    }
+}
+
 impl From<Dur> for Duration {
     fn from(d: Dur) -> Duration {
         d.0

@@ -1,23 +1,31 @@
 //! Quantities as they are written in the file: text with a unit, parsed exactly, printed back in one canonical form.
 //!
-//! Decides: the grammar of durations, sizes, CPU, percentages, money and addresses.
+//! Decides: the grammar of durations, sizes, CPU, percentages, money, addresses and times of the calendar.
 //! Method: integer arithmetic on decimal digits, so that nothing is lost; a value finer than the unit kept rounds up, as
 //!   Kubernetes does.
 //! Invariants: printing and reading back gives the same value; an error never repeats the value (it may be a secret).
 //! Tested: `tests/it/scalars.rs`.
 
 mod address;
+mod calendar;
 mod decimal;
 mod dur;
+mod identifier;
+mod positive;
 mod quantity;
 mod ratio;
+mod spend;
 mod targets;
 mod text;
 
 pub use address::{HostPattern, HostPort, Upstream};
+pub use calendar::{Cron, ZoneName};
 pub use dur::Dur;
+pub use identifier::Identifier;
+pub use positive::Positive;
 pub use quantity::{Cpu, Money, Quantity, Size};
 pub use ratio::{Percent, Ratio};
+pub use spend::{Currency, Per, Spend};
 pub use targets::{CpuTarget, MemoryTarget};
 pub use text::{EnvValue, Secret};
 
@@ -113,7 +121,7 @@ impl serde::de::Visitor<'_> for Digits {
 }
 
 /// The table of kinds.
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 20] = [
     Dur::KIND,
     Size::KIND,
     Cpu::KIND,
@@ -126,6 +134,10 @@ const KINDS: [Kind; 16] = [
     Upstream::KIND,
     CpuTarget::KIND,
     MemoryTarget::KIND,
+    Spend::KIND,
+    Cron::KIND,
+    ZoneName::KIND,
+    Identifier::KIND,
     text::NAME,
     text::COMMAND_LINE,
     text::ENV_VALUE,

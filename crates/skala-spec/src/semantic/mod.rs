@@ -1,11 +1,12 @@
 //! Checks across fields, on whatever part of the file decoded.
 //!
-//! Decides: E04 (services), E05 (autoscaling) and E06 (routes, addresses, objectives) problems, and warnings.
+//! Decides: E04 (services), E05 (autoscaling), E06 (routes, addresses, objectives) and E07 (budgets, databases, providers) problems, and warnings.
 //! Invariants: nothing is said about a field whose cause is a field that was already reported.
 //! Tested: `tests/it/problems.rs`.
 
 mod addresses;
 mod autoscaling;
+mod capacity;
 mod objectives;
 mod routes;
 mod services;
@@ -33,6 +34,7 @@ pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
     }
     routes::check(platform, &routed, &mut cx);
     objectives::check(platform, &mut cx);
+    capacity::check(platform, &mut cx);
 }
 
 /// Where problems go, and what is known about places.

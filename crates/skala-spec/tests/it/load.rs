@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use skala_spec::model::{Balance, Metric, Percentile, PolicyType, Probe, Scale, SelectPolicy, Work};
+use skala_spec::model::{Balance, Measure, Percentile, PolicyType, Probe, Scale, SelectPolicy, Work};
 use skala_spec::scalar::{CpuTarget, EnvValue, MemoryTarget, Percent};
 use skala_spec::{Platform, reference_page};
 
@@ -74,12 +74,12 @@ fn a_full_platform_loads() {
     assert_eq!(api.resources.limits.memory.unwrap().bytes(), 2 << 30);
     assert_eq!(api.readiness.probe(), Probe::Http { path: "/health", port: None });
     let Scale::Auto(autoscaling) = api.scale() else { panic!("{:?}", api.scale()) };
-    let metrics: Vec<Metric> = autoscaling.metrics().collect();
+    let metrics: Vec<Measure> = autoscaling.metrics().map(|(_, metric)| metric.measure).collect();
     let expected = [
-        Metric::Cpu(CpuTarget::Utilization(Percent::whole(70))),
-        Metric::Memory(MemoryTarget::Utilization(Percent::whole(80))),
-        Metric::RequestsPerSecond(100.0),
-        Metric::Latency(Percentile::P95, Duration::from_millis(500)),
+        Measure::Cpu(CpuTarget::Utilization(Percent::whole(70))),
+        Measure::Memory(MemoryTarget::Utilization(Percent::whole(80))),
+        Measure::RequestsPerSecond(100.0),
+        Measure::Latency(Percentile::P95, Duration::from_millis(500)),
     ];
     assert_eq!(metrics, expected);
 
@@ -148,7 +148,8 @@ fn defaults_are_filled_in() {
                 "maxSize": "10Mi",
                 "keep": 3
               },
-              "balance": "leastRequest"
+              "balance": "leastRequest",
+              "priority": 100
             }
           },
           "objectives": {}
@@ -261,12 +262,12 @@ services:
 "#;
     let platform = good(text);
     let Scale::Auto(autoscaling) = platform.services["web"].scale() else { panic!() };
-    let metrics: Vec<Metric> = autoscaling.metrics().collect();
+    let metrics: Vec<Measure> = autoscaling.metrics().map(|(_, metric)| metric.measure).collect();
     let memory = "500Mi".parse().unwrap();
     let expected = [
-        Metric::Cpu(CpuTarget::Utilization(Percent::whole(50))),
-        Metric::Memory(MemoryTarget::AverageValue(memory)),
-        Metric::RequestsPerSecond(1000.0),
+        Measure::Cpu(CpuTarget::Utilization(Percent::whole(50))),
+        Measure::Memory(MemoryTarget::AverageValue(memory)),
+        Measure::RequestsPerSecond(1000.0),
     ];
     assert_eq!(metrics, expected);
     let up = autoscaling.behavior.scale_up();

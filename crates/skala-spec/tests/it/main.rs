@@ -1,10 +1,12 @@
 //! Tests of the platform file as its users meet it: text in, platform or problems out.
 
+mod capacity;
 mod generated;
 mod load;
 mod problems;
 mod robust;
 mod scalars;
+mod scaling;
 
 use skala_spec::{LoadOptions, Loaded, Source, load as load_file};
 

@@ -124,7 +124,7 @@ routes:
         expect![[r#"
             skala.yaml:2:1: error[E0201] platfrom: unknown key `platfrom` -> did you mean `platform`?
             skala.yaml:3:1: error[E0207] queues: `queues` is not in this release -> remove it, or comment it out
-            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, objectives and environments
+            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, objectives, databases, providers, budgets and environments
             skala.yaml:7:5: error[E0201] services.api.comand: unknown key `comand` -> did you mean `command`?
             skala.yaml:8:5: error[E0201] services.api.cwd: unknown key `cwd` -> did you mean `workingDir`?
             skala.yaml:9:5: error[E0201] services.api.minReplicas: unknown key `minReplicas` -> it belongs under `autoscaling:`
@@ -179,7 +179,7 @@ autoscaling:
             skala.yaml:16:20: error[E0202] services.api.autoscaling.maxReplicas: a whole number is wanted here, not text -> write a whole number
             skala.yaml:17:15: error[E0202] services.api.autoscaling.paused: true or false is wanted here, not text -> write `true`
             skala.yaml:18:23: error[E0204] services.api.autoscaling.metrics[0].cpu: `70` could be cores or percent (a CPU target is wanted here) -> write `70%` of the request, or an amount such as `300m`
-            skala.yaml:18:38: error[E0202] services.api.autoscaling.metrics[1].latency: a mapping is wanted here, not text -> write a mapping whose keys are p50, p90, p95 and p99
+            skala.yaml:18:38: error[E0202] services.api.autoscaling.metrics[1].latency: a mapping is wanted here, not text -> write a mapping whose keys are p50, p90, p95, p99, scaleDownTarget, behavior and staleAfter
             skala.yaml:18:55: error[E0204] services.api.autoscaling.metrics[2].memory: `400` has no unit (a memory target is wanted here) -> write `400%` of the request, or `400Mi` per replica
             skala.yaml:18:75: error[E0206] services.api.autoscaling.metrics[3].concurrency: the number is out of range -> use more than 0
             skala.yaml:19:44: error[E0205] services.api.autoscaling.behavior.scaleDown.selectPolicy: `max` is not one of the choices -> did you mean `Max`?
@@ -207,7 +207,7 @@ autoscaling:
         "platform: p\nservices: {Api: {command: [x, $PORT]}, web: }\nroutes: {service: web}\n",
         expect![[r#"
             skala.yaml:2:12: error[E0208] services.Api: `Api` is not a good name (names become host names and labels) -> use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends
-            skala.yaml:2:40: error[E0202] services.web: a mapping is wanted here, not nothing -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 5 more
+            skala.yaml:2:40: error[E0202] services.web: a mapping is wanted here, not nothing -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:3:1: error[E0202] routes: a list is wanted here, not a mapping -> write a list with `-` before each item, each a mapping
         "#]],
     );
@@ -338,7 +338,7 @@ autoscaling:
             skala.yaml:18:11: error[E0503] services.api.autoscaling.metrics[9]: `type: Resource` goes with `resource:` alone -> give it `resource:`, and nothing else
             skala.yaml:19:11: error[E0503] services.api.autoscaling.metrics[10]: a v2 metric needs its `type` -> add `type: Resource`
             skala.yaml:20:11: warning[W0501] services.api.autoscaling.metrics[11]: this metric is left out (of a replica's resources, cpu and memory are measured) -> use `cpu` or `memory`
-            skala.yaml:21:11: warning[W0501] services.api.autoscaling.metrics[12]: this metric is left out (it comes from the Kubernetes metrics API, which is not there on this platform) -> use a short form
+            skala.yaml:21:11: warning[W0501] services.api.autoscaling.metrics[12]: this metric is left out (it comes from the Kubernetes metrics API, which is not there on this platform) -> read the number itself: `{name: jobs, prometheus: {server: ..., query: ...}, target: 5}`, or redis, kafka, http and others
             skala.yaml:22:11: error[E0503] services.api.autoscaling.metrics[13]: this metric needs `averageValue` in its target -> write `target: {type: AverageValue, averageValue: 100}`
         "#]],
     );
@@ -412,8 +412,8 @@ routes:
             skala.yaml:2:1: error[E0203] `platform` is missing -> add `platform:` with a name such as `api`, `ai-etl`
             skala.yaml:3:58: error[E0204] services.api.resources.requests.cpu: `lots` is not an amount of CPU -> write cores (`2`, `1.5`) or thousandths (`500m`)
             skala.yaml:3:93: error[E0501] services.api.autoscaling.minReplicas: minReplicas 9 is above maxReplicas 3 -> lower `minReplicas` or raise `maxReplicas`
-            skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, type, resource, containerResource, pods, object and external
-            skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 5 more
+            skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, name, prometheus, redis, postgres, rabbitmq, nats and 17 more
+            skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:12: error[E0202] routes[1].path: text is wanted here, not a whole number -> put it in quotes: `"3"`
             skala.yaml:8:6: error[E0201] routes[2].servce: unknown key `servce` -> did you mean `service`?
             skala.yaml:8:19: error[E0202] routes[2].host: a host is wanted here, not a list -> write a host such as `api.example.com`, `*.example.com`
@@ -440,14 +440,14 @@ environments:
     check(
         text,
         expect![[r#"
-        skala.yaml:4:37: error[E0204] services.api.drain: `5` has no unit (a duration is wanted here) -> write `5s` for seconds, or `5ms`, `5m`, `5h`
-        skala.yaml:6:57: error[E0501] services.api.autoscaling.minReplicas: minReplicas 4 is above maxReplicas 3 [environment staging] -> lower `minReplicas` or raise `maxReplicas`
-        skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 5 more
-        skala.yaml:7:48: error[E0201] environments.production: an overlay has no overlays of its own -> move it up beside this one
-        skala.yaml:8:3: error[E0208] environments.Bad: `Bad` is not a good name -> use 1 to 63 of a-z, 0-9 and `-`
-        skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes and objectives
-        skala.yaml:10:38: error[E0405] services.api.replicas: `replicas` and `autoscaling` are both given [environment other] -> keep one of them; an overlay removes the other with `null`
-    "#]],
+            skala.yaml:4:37: error[E0204] services.api.drain: `5` has no unit (a duration is wanted here) -> write `5s` for seconds, or `5ms`, `5m`, `5h`
+            skala.yaml:6:57: error[E0501] services.api.autoscaling.minReplicas: minReplicas 4 is above maxReplicas 3 [environment staging] -> lower `minReplicas` or raise `maxReplicas`
+            skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
+            skala.yaml:7:48: error[E0201] environments.production: an overlay has no overlays of its own -> move it up beside this one
+            skala.yaml:8:3: error[E0208] environments.Bad: `Bad` is not a good name -> use 1 to 63 of a-z, 0-9 and `-`
+            skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, objectives, databases, providers and budgets
+            skala.yaml:10:38: error[E0405] services.api.replicas: `replicas` and `autoscaling` are both given [environment other] -> keep one of them; an overlay removes the other with `null`
+        "#]],
     );
     let loaded = load_in(&text.replace("drain: 5,", ""), Some("stagin"));
     assert!(loaded.platform.is_none());

@@ -3,6 +3,9 @@
 //! Decides: nothing; one place where the file's words become theirs, for the live controller and the simulator alike.
 //! Tested: `tests/it/lower.rs`.
 
+mod money;
+mod sources;
+
 use std::time::Duration;
 
 use skala_autoscaler::{
@@ -12,7 +15,9 @@ use skala_autoscaler::{
 use skala_balance::Settings;
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
 
-use crate::model::{self, Autoscaling, Balance, Metric, Percentile, PolicyType, Rules, Scale, Service};
+pub use sources::SourceOf;
+
+use crate::model::{self, Autoscaling, Balance, Measure, Percentile, PolicyType, Rules, Scale, Service};
 use crate::scalar::{CpuTarget, MemoryTarget, Percent};
 
 impl Service {
@@ -36,7 +41,7 @@ impl Service {
         PolicySpec {
             min_replicas: Replicas(a.min_replicas),
             max_replicas: Replicas(a.max_replicas),
-            metrics: a.metrics().map(metric).collect(),
+            metrics: a.metrics().filter_map(|(_, m)| metric(m.measure)).map(Into::into).collect(),
             behavior: Behavior {
                 scale_up: rules(a.behavior.scale_up(), tolerance),
                 scale_down: rules(a.behavior.scale_down(), tolerance),
@@ -63,19 +68,20 @@ impl Service {
     }
 }
 
-fn metric(m: Metric) -> MetricSpec {
+fn metric(m: Measure) -> Option<MetricSpec> {
     let share = |p: Percent| Utilisation(p.ratio());
-    match m {
-        Metric::Cpu(CpuTarget::Utilization(p)) => MetricSpec::Cpu { target: ResourceTarget::Utilisation(share(p)) },
-        Metric::Cpu(CpuTarget::AverageValue(c)) => MetricSpec::Cpu { target: ResourceTarget::AverageValue(c.cores()) },
-        Metric::Memory(MemoryTarget::Utilization(p)) => MetricSpec::Memory { target: ResourceTarget::Utilisation(share(p)) },
-        Metric::Memory(MemoryTarget::AverageValue(s)) => {
+    Some(match m {
+        Measure::Cpu(CpuTarget::Utilization(p)) => MetricSpec::Cpu { target: ResourceTarget::Utilisation(share(p)) },
+        Measure::Cpu(CpuTarget::AverageValue(c)) => MetricSpec::Cpu { target: ResourceTarget::AverageValue(c.cores()) },
+        Measure::Memory(MemoryTarget::Utilization(p)) => MetricSpec::Memory { target: ResourceTarget::Utilisation(share(p)) },
+        Measure::Memory(MemoryTarget::AverageValue(s)) => {
             MetricSpec::Memory { target: ResourceTarget::AverageValue(Bytes(s.bytes())) }
         }
-        Metric::RequestsPerSecond(n) => MetricSpec::RequestsPerSecond { target: Rps(n) },
-        Metric::Latency(percentile, target) => MetricSpec::Latency { quantile: quantile(percentile), target },
-        Metric::Concurrency(target) => MetricSpec::Concurrency { target },
-    }
+        Measure::RequestsPerSecond(n) => MetricSpec::RequestsPerSecond { target: Rps(n) },
+        Measure::Latency(percentile, target) => MetricSpec::Latency { quantile: quantile(percentile), target },
+        Measure::Concurrency(target) => MetricSpec::Concurrency { target },
+        Measure::Outside(_) => return None,
+    })
 }
 
 fn quantile(p: Percentile) -> Quantile {

@@ -1,0 +1,26 @@
+//! Which algorithm scales a service.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The algorithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// `autoscaling/v2` with its known flaws repaired; see `repairs`.
+    #[default]
+    Default,
+    /// `autoscaling/v2` exactly, flaws included: what a HorizontalPodAutoscaler would do.
+    Hpa,
+    /// Knative's autoscaler: stable and panic windows over concurrency or requests per second; see `knative`.
+    Knative,
+}
+
+/// The release of Kubernetes whose decisions `mode: hpa` makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Compat {
+    /// Kubernetes 1.37 and later.
+    #[default]
+    #[serde(rename = "hpa-1.37")]
+    Hpa1_37,
+}

@@ -1,0 +1,110 @@
+//! Money per time: `30 EUR/h`, `5 EUR/day`, `900 EUR/month`.
+//!
+//! Units: an amount of one currency per hour, day or month of the calendar. A bare number is refused, because nobody knows its
+//!   currency or its time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Money, ScalarError, kind};
+
+/// The time that a spend is counted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Per {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A month.
+    Month,
+}
+
+/// The accepted words, the canonical one of each first.
+const WORDS: [(&str, Per); 5] =
+    [("h", Per::Hour), ("day", Per::Day), ("month", Per::Month), ("hour", Per::Hour), ("d", Per::Day)];
+
+impl fmt::Display for Per {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Per::Hour => "h",
+            Per::Day => "day",
+            Per::Month => "month",
+        })
+    }
+}
+
+/// The code of a currency: three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The code: `EUR`.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = ScalarError;
+    fn from_str(text: &str) -> Result<Currency, ScalarError> {
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(code) if code.iter().all(u8::is_ascii_uppercase) => Ok(Currency(code)),
+            _ => Err(ScalarError::new("has no currency code", "write three capital letters, such as `EUR`")),
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// An amount of a currency per time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Spend {
+    /// How much.
+    pub amount: Money,
+    /// Of what.
+    pub currency: Currency,
+    /// Per which time.
+    pub per: Per,
+}
+
+impl FromStr for Spend {
+    type Err = ScalarError;
+
+    fn from_str(text: &str) -> Result<Spend, ScalarError> {
+        let bad = || ScalarError::new("is not money per time", format!("write it like {}", Spend::KIND.examples));
+        let Some((money, per)) = text.split_once('/') else {
+            return Err(ScalarError::new(
+                "does not say per which time",
+                "end it with `/h`, `/day` or `/month`, as in `30 EUR/h`",
+            ));
+        };
+        let Some((amount, currency)) = money.trim().split_once(' ') else {
+            return Err(ScalarError::new("has no currency", "write the amount, a space and the currency, as in `30 EUR/h`"));
+        };
+        let per = WORDS
+            .iter()
+            .find(|(word, _)| *word == per.trim())
+            .map(|(_, per)| *per)
+            .ok_or_else(|| ScalarError::new("has a time that is not counted in", "end it with `/h`, `/day` or `/month`"))?;
+        Ok(Spend { amount: amount.parse().map_err(|_| bad())?, currency: currency.trim().parse()?, per })
+    }
+}
+
+impl fmt::Display for Spend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} {}/{}", self.amount, self.currency, self.per))
+    }
+}
+
+kind!(
+    Spend,
+    "spend",
+    "money per time",
+    "`30 EUR/h`, `5 EUR/day`, `900 EUR/month`",
+    r"^[0-9]+(\.[0-9]+)? [A-Z]{3} ?/ ?(h|hour|d|day|month)$|\$\{",
+    "string"
+);

@@ -1,0 +1,31 @@
+//! One currency in the whole file.
+
+use crate::model::Platform;
+use crate::problem::Text;
+use crate::scalar::{Currency, Spend};
+use crate::semantic::Cx;
+
+pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
+    let prices = platform.services.iter().filter_map(|(name, s)| Some((format!("services.{name}.price"), s.price?)));
+    let limits = platform.budgets.iter().map(|(name, budget)| (format!("budgets.{name}.limit"), budget.limit));
+    let amounts: Vec<(String, Spend)> = prices.chain(limits).collect();
+    // With a cost section its currency counts; a wrong code there is told elsewhere.
+    let (from, wanted) = match (&platform.cost, amounts.first()) {
+        (Some(cost), _) => ("cost.currency".to_owned(), cost.currency.parse::<Currency>().ok()),
+        (None, Some((path, first))) if !cx.broken("cost") => (cx.shown(path).to_owned(), Some(first.currency)),
+        _ => return,
+    };
+    let Some(wanted) = wanted else { return };
+    for (path, amount) in amounts.iter().filter(|(_, amount)| amount.currency != wanted) {
+        let text = Text::new(format!("this is in {}, and {from} in {wanted}", amount.currency))
+            .because("amounts of different currencies cannot be added")
+            .fix(format!("give it in {wanted}"));
+        cx.report("E0703", path, text);
+    }
+    for (path, amount) in amounts.iter().filter(|(_, amount)| amount.amount.nanos() == 0) {
+        if path.ends_with(".limit") {
+            let text = Text::new(format!("a limit of {amount} lets nothing run")).fix("use more than 0");
+            cx.report("E0702", path, text);
+        }
+    }
+}
