@@ -13,6 +13,7 @@ mod formula;
 pub mod knative;
 mod math;
 mod metric;
+mod modes;
 mod observation;
 mod plan;
 mod policy;
@@ -27,6 +28,7 @@ mod victims;
 
 pub use formula::{Formula, FormulaError, FormulaProblem};
 pub use metric::{Failure, MetricReport, MetricResult, Reading, Why, Window};
+pub use modes::{HpaMode, Mode};
 pub use observation::{
     Ceiling, CeilingKind, Directive, Observation, Phase, QueueObservation, ReplicaObservation, Rollout, SignalObservation,
     StationWindows,

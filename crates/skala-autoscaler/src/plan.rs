@@ -81,6 +81,9 @@ pub struct Planned {
 
 /// Plans as [`plan`] does, and turns the state into the next one without copying it.
 pub fn plan_into(policy: &Policy, state: &mut State, observation: &Observation, now: Time) -> Planned {
+    if !policy.spec().mode.is_default() {
+        return crate::modes::plan_into(policy, state, observation, now);
+    }
     let spec = policy.spec();
     let current = observation.current.0.min(REPLICAS_CEILING.0);
     let counts = Counts::of(observation);
@@ -280,7 +283,7 @@ fn note_change(state: &mut State, books: &Books<'_>, decision: &Decision, writte
     }
 }
 
-fn actions(next: &mut State, observation: &Observation, current: u32, desired: u32) -> Vec<Action> {
+pub(crate) fn actions(next: &mut State, observation: &Observation, current: u32, desired: u32) -> Vec<Action> {
     if let Some(highest) = observation.replicas.iter().map(|r| r.id.0).max() {
         next.next_replica.0 = next.next_replica.0.max(highest.saturating_add(1));
     }
@@ -295,7 +298,7 @@ fn actions(next: &mut State, observation: &Observation, current: u32, desired: u
     (current..desired).map(start).collect()
 }
 
-fn count_inputs(counts: Counts, inputs: &mut Vec<Input>) {
+pub(crate) fn count_inputs(counts: Counts, inputs: &mut Vec<Input>) {
     let rows = [(InputName::Ready, counts.ready), (InputName::Starting, counts.starting), (InputName::Failing, counts.failing)];
     let input = |(name, n)| Input { name, value: f64::from(n), unit: Unit::Replicas, age: None, window: None };
     inputs.extend(rows.into_iter().filter(|(name, n)| *name == InputName::Ready || *n > 0).map(input));

@@ -13,7 +13,7 @@ use skala_types::Replicas;
 
 use crate::schedule::Schedule;
 use crate::validate::{self, PolicyError};
-use crate::{Direction, Formula, MetricEntry, MetricSpec, PolicySpec, ScalingRules};
+use crate::{Direction, Formula, MetricEntry, MetricSpec, Mode, PolicySpec, ScalingRules};
 
 /// A checked [`PolicySpec`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +33,10 @@ struct Compiled {
     schedule: Schedule,
     /// The formula of each metric that is one.
     formulas: Vec<Option<Formula>>,
+    /// The policy in Kubernetes' terms, with `mode: hpa`.
+    hpa: Option<crate::modes::Compiled>,
+    /// Knative's settings with the policy's bounds, with `mode: knative`.
+    knative: Option<crate::knative::Config>,
 }
 
 impl PartialEq for Policy {
@@ -57,7 +61,15 @@ impl Policy {
             MetricSpec::Formula { expression, .. } => Formula::parse(expression).ok(),
             _ => None,
         };
-        let compiled = Arc::new(Compiled { schedule, formulas: spec.metrics.iter().map(formula).collect() });
+        let hpa = match &spec.mode {
+            Mode::Hpa(mode) => Some(crate::modes::Compiled::new(&spec, mode)),
+            Mode::Default | Mode::Knative(_) => None,
+        };
+        let knative = match &spec.mode {
+            Mode::Knative(config) => Some(config.with_bounds(spec.min_replicas, spec.max_replicas)),
+            Mode::Default | Mode::Hpa(_) => None,
+        };
+        let compiled = Arc::new(Compiled { schedule, formulas: spec.metrics.iter().map(formula).collect(), hpa, knative });
         let rules = || {
             let own = spec.metrics.iter().map(|m| &m.options.behavior);
             let own = own.flat_map(|b| [&b.scale_up, &b.scale_down]).flatten();
@@ -90,6 +102,16 @@ impl Policy {
 
     pub(crate) fn schedule(&self) -> &Schedule {
         &self.compiled.schedule
+    }
+
+    /// The policy in Kubernetes' terms, with `mode: hpa`.
+    pub(crate) fn hpa(&self) -> Option<&crate::modes::Compiled> {
+        self.compiled.hpa.as_ref()
+    }
+
+    /// Knative's settings, with `mode: knative`.
+    pub(crate) fn knative(&self) -> Option<&crate::knative::Config> {
+        self.compiled.knative.as_ref()
     }
 
     /// The formula of metric `index`.

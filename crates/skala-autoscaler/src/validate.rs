@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::schedule::{MOST_WINDOWS, Schedule};
 use crate::{
-    Formula, FormulaError, MetricEntry, MetricSpec, PolicySpec, QueueTarget, REPLICAS_CEILING, ResourceTarget, ScalingRules,
+    Formula, FormulaError, MetricEntry, MetricSpec, Mode, PolicySpec, QueueTarget, REPLICAS_CEILING, ResourceTarget, ScalingRules,
 };
 
 /// One field that cannot stand.
@@ -45,6 +45,9 @@ pub enum PolicyProblem {
     /// A range without anything to scale on.
     #[error("must name at least one metric when minReplicas and maxReplicas differ")]
     NoMetrics,
+    /// `minReplicas: 0` with nothing that can be read at zero, in `mode: hpa`.
+    #[error("is 0, and mode hpa can leave zero only by a metric other than cpu and memory")]
+    ZeroNeedsTotal,
     /// The same metric twice.
     #[error("names the same metric as metrics[{first}]")]
     Duplicate {
@@ -138,6 +141,13 @@ pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     found.range("startupGuess", spec.startup_guess, Duration::ZERO, LONGEST_WINDOW);
     found.range("cooldown", spec.cooldown.unwrap_or_default(), Duration::ZERO, LONGEST_COOLDOWN);
     found.range("initialCooldown", spec.initial_cooldown, Duration::ZERO, LONGEST_COOLDOWN);
+    if let Mode::Hpa(mode) = &spec.mode {
+        found.range("mode.hpa.period", mode.period, second, LONGEST_WINDOW);
+        let resource = |m: &MetricEntry| matches!(m.what, MetricSpec::Cpu { .. } | MetricSpec::Memory { .. });
+        if spec.min_replicas.0 == 0 && spec.metrics.iter().all(resource) {
+            found.add("minReplicas", PolicyProblem::ZeroNeedsTotal);
+        }
+    }
     found.windows(spec);
     found.0
 }
@@ -159,8 +169,9 @@ impl Findings {
         if spec.max_replicas > REPLICAS_CEILING {
             self.add("maxReplicas", PolicyProblem::AboveCeiling);
         }
-        // Time windows are a reason for a range without metrics.
-        if spec.metrics.is_empty() && spec.windows.is_empty() && min < max {
+        // Time windows are a reason for a range without metrics, and Knative has one of its own.
+        let other = !spec.windows.is_empty() || matches!(spec.mode, Mode::Knative(_));
+        if spec.metrics.is_empty() && !other && min < max {
             self.add("metrics", PolicyProblem::NoMetrics);
         }
         if spec.idle_replicas.is_some_and(|idle| idle.0 >= min.max(1)) {

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use skala_types::Replicas;
 
 /// Shortest and longest stable window (Knative's `WindowMin`, `WindowMax`).
 const WINDOW: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(3600));
@@ -162,6 +163,15 @@ impl Config {
     pub fn try_new(spec: ConfigSpec) -> Result<Config, Vec<ConfigProblem>> {
         let problems = problems(&spec);
         if problems.is_empty() { Ok(Config(spec)) } else { Err(problems) }
+    }
+
+    /// The same with other bounds. Every bound is within Knative's rules: `activationScale` gives way to a lower maximum.
+    #[must_use]
+    pub fn with_bounds(&self, min: Replicas, max: Replicas) -> Config {
+        let mut spec = self.0.clone();
+        (spec.min_scale, spec.max_scale) = (min.0.min(max.0), max.0);
+        spec.activation_scale = spec.activation_scale.min(max.0.max(1));
+        Config(spec)
     }
 
     /// The fields.

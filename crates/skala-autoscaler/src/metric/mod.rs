@@ -320,7 +320,7 @@ fn proposes(replicas: u32, why: Why) -> MetricResult {
     MetricResult::Proposes { replicas: Replicas(replicas), why }
 }
 
-fn input(name: InputName, value: f64, unit: Unit) -> Input {
+pub(crate) fn input(name: InputName, value: f64, unit: Unit) -> Input {
     Input { name, value, unit, age: None, window: None }
 }
 

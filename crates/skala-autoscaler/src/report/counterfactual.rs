@@ -82,6 +82,7 @@ impl fmt::Display for Counterfactual {
                 Rule::ScaleDownPolicies => write!(f, "{n} without the scaleDown policies")?,
                 Rule::CrashLoop => write!(f, "{n} if the newest replicas were not crash-looping")?,
                 Rule::Restart => write!(f, "{n} if the controller had not restarted")?,
+                Rule::Panic => write!(f, "{n} outside of panic")?,
                 Rule::Pause => write!(f, "{n} if it were not paused")?,
                 Rule::Hold => write!(f, "{n} without the manual hold")?,
                 Rule::Activation => write!(f, "{n} if nothing were active")?,

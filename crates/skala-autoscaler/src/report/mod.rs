@@ -15,8 +15,8 @@ use skala_types::{ReplicaId, Replicas, Time};
 
 pub(crate) use counterfactual::counterfactuals;
 pub use counterfactual::{Absent, Counterfactual};
-pub(crate) use outcome::outcome;
 pub use outcome::{Change, Held, Outcome};
+pub(crate) use outcome::{by_metric, by_rule, outcome};
 
 use crate::{Direction, MetricName, MetricReport, Quantile, Text};
 
@@ -210,6 +210,8 @@ pub enum Rule {
     Flapping,
     /// Idle at once, past stabilization and policies.
     JumpToIdle,
+    /// Knative's panic: no shrinking.
+    Panic,
     /// A person paused it.
     Pause,
     /// A person set the size.
@@ -290,6 +292,7 @@ impl Rule {
             Rule::MinReplicas => "minReplicas",
             Rule::CrashLoop => "crashLoop",
             Rule::Restart => "restart",
+            Rule::Panic => "panic",
             Rule::Pause => "pause",
             Rule::Hold => "hold",
         }

@@ -107,6 +107,13 @@ pub enum Held {
         /// Until then nothing shrinks.
         until: Option<Time>,
     },
+    /// Knative panics: no shrinking.
+    Panicking,
+    /// Another mode than skala's own looks at its own pace.
+    NextLook {
+        /// When it looks again.
+        until: Option<Time>,
+    },
     /// A person paused it.
     Paused {
         /// Until then, or until resumed.
@@ -147,7 +154,7 @@ pub(crate) fn outcome(
     })
 }
 
-fn by_rule(clamp: &Clamp, current: u32) -> Held {
+pub(crate) fn by_rule(clamp: &Clamp, current: u32) -> Held {
     let until = clamp.detail.until();
     match clamp.rule {
         Rule::MetricFailure => match &clamp.detail {
@@ -173,12 +180,13 @@ fn by_rule(clamp: &Clamp, current: u32) -> Held {
         Rule::MaxReplicas => Held::AtMax,
         Rule::MinReplicas => Held::AtMin,
         Rule::Restart => Held::Restarted { until },
+        Rule::Panic => Held::Panicking,
         Rule::Pause => Held::Paused { until },
         Rule::Hold => Held::ManualHold { until },
     }
 }
 
-fn by_metric(winner: Option<&MetricReport>) -> Held {
+pub(crate) fn by_metric(winner: Option<&MetricReport>) -> Held {
     let Some(winner) = winner else { return Held::AtTarget };
     match &winner.result {
         MetricResult::FallsBack { .. } => Held::FallenBack { metric: winner.name.clone() },

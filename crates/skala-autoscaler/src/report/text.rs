@@ -232,6 +232,8 @@ impl fmt::Display for Held {
             Held::RateLimited { direction, until } => write!(f, "{direction} is limited by its policies{}", Until(*until)),
             Held::CrashLooping { replica } => write!(f, "replica {replica} is crash-looping"),
             Held::Restarted { until } => write!(f, "the controller has just restarted{}", Until(*until)),
+            Held::Panicking => f.write_str("in panic, no shrinking"),
+            Held::NextLook { until } => write!(f, "waits for the next look{}", Until(*until)),
             Held::Paused { until } => write!(f, "paused{}", Until(*until)),
             Held::ManualHold { until } => write!(f, "held by hand{}", Until(*until)),
         }

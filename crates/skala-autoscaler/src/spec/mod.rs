@@ -22,6 +22,8 @@ pub use options::{Fallback, FallbackBehavior, MetricBehavior, MetricOptions};
 pub use repairs::Repairs;
 pub use window::CronWindow;
 
+use crate::Mode;
+
 /// Everything a policy can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -62,6 +64,9 @@ pub struct PolicySpec {
     /// Times at which other bounds hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<CronWindow>,
+    /// Who decides. Default: skala.
+    #[serde(default, skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
     /// Which of `autoscaling/v2`'s flaws are repaired. Default all.
     #[serde(default)]
     pub repairs: Repairs,
@@ -85,6 +90,7 @@ impl Default for PolicySpec {
             initial_cooldown: Duration::ZERO,
             jump_to_idle: false,
             windows: Vec::new(),
+            mode: Mode::Default,
             repairs: Repairs::default(),
         }
     }

@@ -22,7 +22,7 @@ pub use startups::Startups;
 pub use turns::Turn;
 pub(crate) use turns::{Swing, record, swing};
 
-use crate::{MetricName, Policy};
+use crate::{MetricName, Policy, knative};
 
 /// Everything that must survive a restart of the controller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,18 @@ pub struct State {
     /// A time window's end left the size above `maxReplicas`; it returns through the policies.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub above_max_by_window: bool,
+    /// With `mode: hpa`: Kubernetes' memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hpa: Option<skala_hpa::History>,
+    /// With `mode: knative`: Knative's memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knative: Option<Box<knative::State>>,
+    /// Samples that wait for Knative's next tick.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knative_samples: Vec<knative::Sample>,
+    /// When another mode than skala's own looks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_look: Option<Time>,
     /// How long a replica was last known to work on a request, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_seconds: Option<f64>,
@@ -117,6 +129,10 @@ impl State {
             last_max: None,
             above_max_by_window: false,
             service_seconds: None,
+            hpa: None,
+            knative: None,
+            knative_samples: Vec::new(),
+            next_look: None,
         }
     }
 

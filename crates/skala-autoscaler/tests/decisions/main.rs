@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod metrics;
+mod modes;
 mod properties;
 mod rows;
 mod rules;

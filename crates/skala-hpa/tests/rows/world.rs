@@ -105,11 +105,7 @@ pub(crate) fn policy(kind: PolicyKind, value: i32, period_seconds: i32) -> Scali
 }
 
 pub(crate) fn rules(window: i32, policies: &[ScalingPolicy]) -> ScalingRules {
-    ScalingRules {
-        stabilization_window_seconds: Some(window),
-        policies: Some(policies.to_vec()),
-        ..ScalingRules::default()
-    }
+    ScalingRules { stabilization_window_seconds: Some(window), policies: Some(policies.to_vec()), ..ScalingRules::default() }
 }
 
 impl World {
@@ -193,11 +189,9 @@ impl World {
         let Some(proposal) = told.proposal else { return told.error.clone().unwrap_or_default() };
         let mut line = format!("{proposal}:");
         let current = told.current;
-        for (value, unit) in [
-            (current.average_utilization.map(i64::from), "%"),
-            (current.average_value, "m mean"),
-            (current.value, "m"),
-        ] {
+        for (value, unit) in
+            [(current.average_utilization.map(i64::from), "%"), (current.average_value, "m mean"), (current.value, "m")]
+        {
             if let Some(value) = value {
                 line += &format!(" {value}{unit}");
             }
