@@ -243,7 +243,7 @@ impl Zero {
         let rule = quirks.zero;
         // `minReplicas: 0` is refused, and the condition never written, where the gate is off.
         let implied = input.spec.min_replicas == Some(0) || input.scaled_to_zero.is_some();
-        let gate = input.settings.scale_to_zero.unwrap_or(rule == ZeroRule::ConditionAlways || implied);
+        let gate = input.settings.scale_to_zero.unwrap_or(rule == ZeroRule::ConditionByDefault || implied);
         let by_condition = rule != ZeroRule::MinReplicas && gate && input.scaled_to_zero == Some(true);
         Zero { rule, gate, by_condition }
     }
@@ -269,10 +269,8 @@ impl Zero {
         let reached = current > 0 && desired == 0 && input.spec.min() == 0 && input.spec.has_object_or_external();
         let (status, reason, message) = if reached {
             (ConditionStatus::True, "ScaledToZero", "the HPA controller scaled the workload to zero")
-        } else if self.rule == ZeroRule::ConditionAlways || current == 0 {
-            (ConditionStatus::False, "NotScaledToZero", "the HPA controller did not scale the workload to zero")
         } else {
-            return;
+            (ConditionStatus::False, "NotScaledToZero", "the HPA controller did not scale the workload to zero")
         };
         outcome.set(ConditionType::ScaledToZero, status, reason, message.to_owned());
     }
