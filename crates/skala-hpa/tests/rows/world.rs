@@ -169,8 +169,13 @@ impl World {
         })
     }
 
-    /// The size, and the reasons of the conditions, those that are False with a `!`.
+    /// The size, and the reasons of the conditions, those that are False with a `!`; `ScaledToZero` only where it is True.
     pub(crate) fn line(&self) -> String {
+        self.full_line().trim_end_matches(" !NotScaledToZero").to_owned()
+    }
+
+    /// The same with every condition.
+    pub(crate) fn full_line(&self) -> String {
         let outcome = self.run();
         let size = |s: Option<i32>| s.map_or("?".to_owned(), |s| s.to_string());
         let arrow = if outcome.rescale { "->" } else { "==" };
