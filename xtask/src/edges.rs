@@ -19,9 +19,16 @@ struct Graph {
     members: BTreeSet<String>,
 }
 
+/// The platform that is built for: crates for other systems need not be here, and do not matter.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().find_map(|l| l.strip_prefix("host: ")).expect("rustc names its host").to_owned()
+}
+
 fn graph() -> Graph {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &host(), "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo metadata runs");
@@ -89,7 +96,9 @@ fn edge_crates_do_not_know_one_another() {
 #[test]
 fn nothing_pulls_in_openssl_or_cmake() {
     let below = graph().everything_below("skala");
-    let bad: Vec<_> = below.iter().filter(|n| n.contains("openssl") || *n == "native-tls" || *n == "cmake").collect();
+    // `openssl-probe` only looks where a system keeps its certificates.
+    let openssl = |n: &str| n.contains("openssl") && n != "openssl-probe";
+    let bad: Vec<_> = below.iter().filter(|n| openssl(n) || *n == "native-tls" || *n == "cmake").collect();
     assert!(bad.is_empty(), "{bad:?}");
 }
 
