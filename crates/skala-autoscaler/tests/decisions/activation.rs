@@ -162,7 +162,7 @@ fn what_is_not_known_does_not_idle() {
         &once(s.clone(), &broken(1)),
         expect![[r#"
             1 stays: at target
-              metric lag (target 10 per replica) failed: lag could not be read (9 failures in a row): connection refused
+              metric lag (target 10 per replica) failed: lag could not be read (9 failed attempts): connection refused
               metric cpu 1% (target 50%) wants 1
         "#]],
     );
