@@ -20,6 +20,7 @@ mod rules;
 mod spec;
 mod state;
 mod validate;
+pub mod vertical;
 mod victims;
 
 pub use metric::{Failure, MetricReport, MetricResult, Reading, Why, Window};
