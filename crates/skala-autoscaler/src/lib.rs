@@ -23,6 +23,7 @@ mod spec;
 mod state;
 mod text;
 mod validate;
+pub mod vertical;
 mod victims;
 
 pub use formula::{Formula, FormulaError, FormulaProblem};

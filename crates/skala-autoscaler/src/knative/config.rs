@@ -130,15 +130,9 @@ pub struct ConfigProblem {
 }
 
 /// A checked [`ConfigSpec`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ConfigSpec", into = "ConfigSpec")]
 pub struct Config(ConfigSpec);
-
-impl Default for Config {
-    fn default() -> Config {
-        Config(ConfigSpec::default())
-    }
-}
 
 impl TryFrom<ConfigSpec> for Config {
     type Error = ConfigProblem;
