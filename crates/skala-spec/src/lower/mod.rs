@@ -8,6 +8,7 @@ mod knative;
 mod money;
 mod policy;
 mod sources;
+mod vertical;
 
 use skala_autoscaler::{Policy, PolicyError, PolicySpec, Repairs};
 use skala_balance::Settings;
@@ -18,6 +19,8 @@ use crate::model::{Autoscaling, Balance, Mode, Scale, Service};
 pub(crate) use hpa::whole_percent;
 pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
+pub use vertical::VerticalAxis;
+pub(crate) use vertical::resources as vertical_resources;
 
 /// Who decides how many replicas a service has.
 #[derive(Clone, Debug, PartialEq)]
