@@ -22,7 +22,7 @@ mod v2;
 
 pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
-pub use budget::Budget;
+pub use budget::{Budget, Floor, GivesWay};
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{
