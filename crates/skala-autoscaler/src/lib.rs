@@ -10,6 +10,7 @@
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
 pub mod budget;
+pub mod coupling;
 pub mod knative;
 mod math;
 mod metric;
