@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use skala_types::{Replicas, ServiceName, Time};
+use skala_types::{Replicas, Time};
 
 use super::*;
 
@@ -127,7 +127,7 @@ fn what_links_may_not_say() {
     };
     let api = link("api", "postgres", 1, Surge::None);
     assert_eq!(refused(&[postgres(1, 0), postgres(2, 0)], &[]), "downstream postgres is declared twice");
-    assert_eq!(refused(&[], &[api.clone()]), "service api is linked to postgres, which is not declared");
+    assert_eq!(refused(&[], std::slice::from_ref(&api)), "service api is linked to postgres, which is not declared");
     assert_eq!(refused(&[postgres(1, 0)], &[api.clone(), api]), "service api is linked to postgres twice");
     assert_eq!(refused(&[postgres(1, 2)], &[]), "downstream postgres reserves more than it has");
     assert_eq!(refused(&[llm(Unit::Connections, 1)], &[]), "downstream llm: a quota counts requests or tokens");
