@@ -10,6 +10,8 @@
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
 mod formula;
+pub mod budget;
+pub mod coupling;
 pub mod knative;
 mod math;
 mod metric;
