@@ -105,7 +105,11 @@ async fn open(config: &Config, host: &Host, port: u16, tls: Option<&Tls>) -> Res
             if config.get_ssl_mode() == SslMode::Disable {
                 start(server.clone(), meter, config.connect_raw(stream, NoTls).await)
             } else {
-                let mut make = MakeRustlsConnect::new(tls::config(tls)?);
+                // `prefer` takes no TLS at all when the server offers none, so a certificate that is not checked loses nothing; as in
+                // libpq. Debian's Postgres has one that nobody signed.
+                let unchecked = Tls { ca: None, insecure_skip_verify: true };
+                let checked = tls.or((config.get_ssl_mode() == SslMode::Prefer).then_some(&unchecked));
+                let mut make = MakeRustlsConnect::new(tls::config(checked)?);
                 let connect = MakeTlsConnect::<Metered<TcpStream>>::make_tls_connect(&mut make, host);
                 let connect = connect.map_err(|e| reach(std::io::Error::other(e)))?;
                 start(server.clone(), meter, config.connect_raw(stream, connect).await)

@@ -1,5 +1,7 @@
 //! Sources read from the real servers, and from servers that misbehave.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test itself does")]
+
 mod fakes;
 mod kafka;
 mod nats;

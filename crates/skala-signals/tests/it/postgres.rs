@@ -75,6 +75,9 @@ fn passwords_and_tls() {
         )
     };
     assert_eq!(tls("require", "hunter2", json!({"ca": postgres.certificate()})).unwrap().value, 1.0);
+    assert_eq!(tls("verify-full", "hunter2", json!({"ca": postgres.certificate()})).unwrap().value, 1.0);
+    assert_eq!(tls("prefer", "hunter2", Value::Null).unwrap().value, 1.0);
+    assert!(tls("prefer", "hunter2", json!({})).is_err(), "where `tls` is given, it is checked");
     assert_eq!(tls("disable", "hunter2", Value::Null).unwrap().value, 0.0);
     assert!(matches!(tls("require", "hunter2", Value::Null), Err(Error::Reach { reason, .. }) if reason.contains("certificate")));
     let error = tls("disable", "hunter3", Value::Null).unwrap_err();

@@ -1,6 +1,7 @@
 //! Watching many sources.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use skala_runtime::Clock;
 use skala_signals::{Entry, Error, Signals};
 use skala_testkit::http::{Backend, Then};
-use skala_testkit::servers::Redis;
+use skala_testkit::servers::{Kafka, Redis};
 use skala_testkit::wait;
 
 use crate::{SOON, runtime, source};
@@ -68,6 +69,7 @@ fn equal_sources_are_read_once_and_updates_keep_what_stays() {
     wait::until("two looks", SOON, || (one.received().len() >= 2).then_some(()));
     let names: Vec<String> = signals.readings().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["a", "b"]);
+    assert_eq!(signals.observe().iter().map(|s| s.name.to_string()).collect::<Vec<_>>(), names);
     assert_eq!(one.connections(), 1);
     wait::until("both names have a number", SOON, || signals.readings().iter().all(|(_, r)| r.sample.is_some()).then_some(()));
 
@@ -107,4 +109,19 @@ fn a_hanging_server_delays_nobody() {
     let begun = std::time::Instant::now();
     runtime.block_on(signals.stop());
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn kafkas_lag_is_capped_by_the_target() {
+    let runtime = runtime();
+    let mut kafka = Kafka::start(1, Path::new(env!("CARGO_TARGET_TMPDIR")));
+    kafka.produce("t", 0, 90);
+    let at = json!({"kafka": {"brokers": [kafka.broker()], "group": "g", "topics": ["t"], "offsetReset": "earliest"}});
+    let with = |name: &str, target| Entry { target, ..entry(name, at.clone()) };
+    let signals = Signals::start(runtime.handle(), vec![with("whole", None), with("ten", Some(10.0))], Clock::system());
+    wait::until("the lag", SOON, || signals.read("whole").unwrap().fresh());
+    // Four partitions keep four replicas busy, whatever waits.
+    let values: Vec<f64> = signals.observe().iter().map(|s| s.value.unwrap().value).collect();
+    assert_eq!(values, [90.0, 40.0]);
+    runtime.block_on(signals.stop());
 }

@@ -5,6 +5,7 @@ mod load;
 mod problems;
 mod robust;
 mod scalars;
+mod sources;
 
 use skala_spec::{LoadOptions, Loaded, Source, load as load_file};
 
