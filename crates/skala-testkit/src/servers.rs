@@ -13,6 +13,7 @@ mod redis;
 
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::ops::Not;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 pub use kafka::Kafka;
@@ -35,6 +37,8 @@ use crate::wait;
 
 /// How long a server may take to start; RabbitMQ on a busy machine is the slowest.
 const START: Duration = Duration::from_secs(60);
+/// How long a server may take to end when it is asked to.
+const END: Duration = Duration::from_secs(10);
 /// Users that a server runs as when the tests run as root, which some servers refuse; the first that exists.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
@@ -106,6 +110,13 @@ impl Process {
             self.kill();
             panic!("{command:?} did not start:\n{log}");
         }
+    }
+
+    /// Asks the server with a signal to end at once, and waits until it has; for servers whose processes hide their mark.
+    fn end(&mut self, signal: Signal) {
+        let Some(child) = &mut self.child else { return };
+        processes::signal(child.id(), signal);
+        wait::try_until(END, || matches!(child.try_wait(), Ok(None)).not().then_some(()));
     }
 
     /// Kills the server and all that it started, as a crash would.

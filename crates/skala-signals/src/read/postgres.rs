@@ -62,8 +62,12 @@ impl Kept for Connection {
     async fn open(server: &Server) -> Result<Connection, Error> {
         let wrong = |reason: &str| Error::Source { field: "connection".to_owned(), reason: reason.to_owned() };
         // What the parser says would repeat a part of the text.
-        let mut config: Config =
-            server.connection.expose().parse().map_err(|_| wrong("it is not a connection text of Postgres"))?;
+        // The library's `require` is what libpq calls `verify-full`.
+        let text = server.connection.expose().replace("sslmode=verify-full", "sslmode=require");
+        let mut config: Config = text
+            .replace("sslmode=verify-ca", "sslmode=require")
+            .parse()
+            .map_err(|_| wrong("it is not a connection text of Postgres"))?;
         if config.get_application_name().is_none() {
             config.application_name("skala");
         }

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use skala_spec::model::{RedisKey, Source};
 
 fn read(text: &str) -> Source {
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("a row is a source")
 }
 
 #[test]

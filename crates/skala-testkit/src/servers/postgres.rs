@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
+
 use super::{Process, certificate, program, run};
 
 /// A Postgres of its own, with the user `postgres`; stops when dropped.
@@ -54,8 +56,10 @@ impl Postgres {
         process.start(command, || std::fs::read_to_string(&pid_file).is_ok_and(|t| t.contains("ready")));
     }
 
-    /// Kills it.
+    /// Ends it without a farewell: Postgres' immediate shutdown, which waits for nothing and ends every process of it. (They write
+    /// their titles over their environment, and with it the mark.)
     pub fn kill(&mut self) {
+        self.process.end(Signal::SIGQUIT);
         self.process.kill();
         // A killed server leaves the file in which it says that it is ready.
         let _ = std::fs::remove_file(self.process.folder().join("data/postmaster.pid"));
@@ -88,6 +92,12 @@ impl Postgres {
             "postgres",
         ]);
         run(psql.args(["--no-psqlrc", "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", sql])).trim().to_owned()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
