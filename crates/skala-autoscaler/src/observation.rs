@@ -91,7 +91,7 @@ pub struct Rollout {
     pub surge: Replicas,
 }
 
-/// A size that something beyond the service allows at most; `minReplicas` wins over it.
+/// A size that something beyond the service allows at most; `minReplicas` wins over it, unless it is a budget's stated floor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ceiling {
@@ -109,6 +109,8 @@ pub struct Ceiling {
 pub enum CeilingKind {
     /// Money.
     Budget,
+    /// Money, by an order of degradation that reaches below `minReplicas`.
+    BudgetFloor,
     /// What a station further down can take.
     Downstream,
 }

@@ -180,11 +180,12 @@ fn finish(
 /// What stands above every mode: what others allow, and what a person asked for.
 fn impose(policy: &Policy, observation: &Observation, current: u32, directive: Option<Directive>, steps: &mut Steps) {
     let (min, max) = (policy.spec().min_replicas.0, policy.spec().max_replicas.0);
+    let min = crate::rules::stated_floor(observation).map_or(min, |stated| min.min(stated));
     for ceiling in &observation.ceilings {
         let most = ceiling.replicas.0.max(min);
         if steps.value > most {
             let rule = match ceiling.kind {
-                CeilingKind::Budget => Rule::Budget,
+                CeilingKind::Budget | CeilingKind::BudgetFloor => Rule::Budget,
                 CeilingKind::Downstream => Rule::Downstream,
             };
             steps.clamp(rule, most, Detail::Ceiling { by: ceiling.by.clone() });

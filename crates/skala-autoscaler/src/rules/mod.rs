@@ -56,7 +56,8 @@ pub(crate) struct Bound {
 impl Case<'_> {
     /// The least size that is left alone.
     pub(crate) fn floor(&self) -> u32 {
-        self.idling.map_or(self.bound.min, |idling| idling.floor(self.bound.min, self.current))
+        let floor = self.idling.map_or(self.bound.min, |idling| idling.floor(self.bound.min, self.current));
+        stated_floor(self.observation).map_or(floor, |stated| floor.min(stated))
     }
 
     /// What is log and rule for a metric with a behaviour of its own; for the others, none.
@@ -65,6 +66,12 @@ impl Case<'_> {
         let own = name.and_then(|name| self.state.metric_logs.iter().find(|l| l.metric == *name));
         own.map_or(&self.state.recommendations, |l| &l.log)
     }
+}
+
+/// The floor below `minReplicas` that a budget's order of degradation states.
+pub(crate) fn stated_floor(observation: &Observation) -> Option<u32> {
+    let floors = observation.ceilings.iter().filter(|c| c.kind == CeilingKind::BudgetFloor);
+    floors.map(|c| c.replicas.0).min()
 }
 
 /// What is left out, to answer "what if".
@@ -227,7 +234,7 @@ fn ceilings(case: &Case<'_>, chain: &mut Chain<'_>) {
         let most = ceiling.replicas.0.max(case.floor());
         if chain.value > most {
             let rule = match ceiling.kind {
-                CeilingKind::Budget => Rule::Budget,
+                CeilingKind::Budget | CeilingKind::BudgetFloor => Rule::Budget,
                 CeilingKind::Downstream => Rule::Downstream,
             };
             chain.clamp(rule, most, Detail::Ceiling { by: ceiling.by.clone() });
