@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use skala_autoscaler::{Action, Directive, Observation, Plan, plan};
+use skala_autoscaler::ceilings::{Ceilings, Limits, SignalSource, Spending, ceilings, spend};
+use skala_autoscaler::{Action, Directive, Observation, Plan, SignalObservation, plan};
 use skala_balance::Outlook;
 use skala_runtime::Clock;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
@@ -23,6 +24,7 @@ use crate::journal::{Decision, Event, Journal, Saved};
 use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
 use crate::observe::{observe, prospect};
 use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
+use crate::sizing::{SizingView, words};
 
 /// How often draining replicas are looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(25);
@@ -66,6 +68,33 @@ pub struct ServiceView {
     pub start_up: Duration,
     /// Replicas that are being emptied.
     pub draining: Vec<ReplicaId>,
+    /// Numbers from outside, as the last plan saw them.
+    pub signals: Vec<SignalObservation>,
+    /// What its replicas should ask for; none where nothing is recorded.
+    pub sizing: Option<SizingView>,
+}
+
+/// What reaches the loop from beyond its services. The default is nothing.
+#[derive(Default)]
+pub struct Outside {
+    /// Where numbers from outside come from.
+    pub signals: Option<Arc<dyn SignalSource>>,
+    /// Budgets, databases and providers.
+    pub limits: Limits,
+    /// What an earlier run kept in the journal, by key.
+    pub kept: BTreeMap<String, String>,
+}
+
+/// The key that what was spent is kept under.
+const SPENDING: &str = "spending";
+/// What the keys of recorded usage begin with.
+const USAGE: &str = "usage/";
+
+/// What bounds the services together, and the last answer.
+struct Shared {
+    limits: Limits,
+    spending: Spending,
+    last: Ceilings,
 }
 
 /// The control loop and its handle; share it as `Arc`.
@@ -75,6 +104,9 @@ pub struct Controller {
     journal: Arc<Journal>,
     platform: Arc<dyn Platform>,
     services: Mutex<BTreeMap<ServiceName, Managed>>,
+    signals: Option<Arc<dyn SignalSource>>,
+    /// Locked after `services`.
+    shared: Mutex<Shared>,
     wake: Notify,
     drains: Notify,
     closing: AtomicBool,
@@ -90,13 +122,17 @@ impl Controller {
         platform: Arc<dyn Platform>,
         services: Vec<ServiceConfig>,
         saved: Vec<Saved>,
+        outside: Outside,
     ) -> Arc<Controller> {
+        let Outside { signals, limits, kept } = outside;
+        let spending = kept.get(SPENDING).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let now = clock.now();
         let mut saved: BTreeMap<ServiceName, Saved> = saved.into_iter().map(|s| (s.service.clone(), s)).collect();
         let manage = |config: ServiceConfig| {
             let policy_id = journal.policy(config.name.clone(), now, to_json(&config.policy));
             let saved = saved.remove(&config.name);
-            (config.name.clone(), Managed::new(config, saved, policy_id, now))
+            let learned = kept.get(&format!("{USAGE}{}", config.name)).map(String::as_str);
+            (config.name.clone(), Managed::new(config, saved, learned, policy_id, now))
         };
         let services = services.into_iter().map(manage).collect();
         Arc::new(Controller {
@@ -105,6 +141,8 @@ impl Controller {
             journal,
             platform,
             services: Mutex::new(services),
+            signals,
+            shared: Mutex::new(Shared { limits, spending, last: Ceilings::default() }),
             wake: Notify::new(),
             drains: Notify::new(),
             closing: AtomicBool::new(false),
@@ -184,9 +222,43 @@ impl Controller {
         }
     }
 
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Observes, plans and acts for every service, and records it.
     pub fn tick(&self) {
         self.pass(|_| true);
+        self.measure(false);
+    }
+
+    /// Records what replicas use, sets the sizes that are worth it, and keeps what must survive a crash.
+    fn measure(&self, last: bool) {
+        let now = self.clock.now();
+        let replicas = self.platform.replicas();
+        for managed in self.lock().values_mut() {
+            let name = managed.config.name.clone();
+            let Some(sizing) = &mut managed.sizing else { continue };
+            let own = replicas.iter().filter(|r| r.service == name);
+            sizing.observe(own.clone(), now);
+            for change in sizing.changes(own, now).into_iter().filter(|_| !last) {
+                let failure = self.platform.resize(&name, change.replica, &change.size).err().map(|e| e.to_string());
+                let (kind, text) = match &failure {
+                    None => ("resized", format!("{} in place: {}", words(&change.size), change.why)),
+                    Some(why) => ("notResized", format!("{why}; it keeps its size")),
+                };
+                if sizing.done(&change, failure) {
+                    self.note(now, &name, Some(change.replica), kind, text);
+                }
+            }
+            if let Some(json) = sizing.to_save(now, last) {
+                self.journal.keep(format!("{USAGE}{name}"), json);
+            }
+        }
+        let shared = self.shared();
+        if !shared.limits.budgets.is_empty() {
+            self.journal.keep(SPENDING.into(), to_json(&shared.spending));
+        }
     }
 
     /// Looks whether some service should grow before the next tick. Only then is there a decision; shrinking can wait.
@@ -205,12 +277,19 @@ impl Controller {
         let replicas = self.platform.replicas();
         let mut decisions = Vec::new();
         let mut checkpoints = Vec::new();
+        let mut drafts = Vec::new();
         for managed in services.values_mut() {
             follow(managed, &replicas);
             let own = replicas.iter().filter(|r| r.service == managed.config.name);
             let is_draining = |id| managed.draining.contains_key(&id);
-            let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now));
+            let signals = self.signals.as_ref().map(|s| s.observe(managed.config.name.as_str())).unwrap_or_default();
+            let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now), signals);
             let planned = plan(&managed.config.policy, &managed.state, &observation, now);
+            drafts.push((observation, planned));
+        }
+        self.bound(&services, &mut drafts, now);
+        for (managed, (observation, planned)) in services.values_mut().zip(drafts) {
+            managed.signals.clone_from(&observation.signals);
             if take(&planned) {
                 decisions.push(self.execute(managed, &observation, planned, now));
                 checkpoints.push(managed.checkpoint(false));
@@ -224,6 +303,28 @@ impl Controller {
         if !decisions.is_empty() {
             self.journal.tick(decisions, checkpoints);
         }
+    }
+
+    /// Plans those services again whose wishes are more than budgets, databases and providers allow.
+    fn bound(&self, services: &BTreeMap<ServiceName, Managed>, drafts: &mut [(Observation, Plan)], now: Time) {
+        let mut shared = self.shared();
+        if shared.limits.is_empty() {
+            return;
+        }
+        let seen = self.signals.as_ref().map(|s| s.downstreams()).unwrap_or_default();
+        let wants: Vec<_> =
+            services.values().zip(&*drafts).map(|(m, (observation, planned))| m.want(observation, planned)).collect();
+        let mut found = ceilings(&shared.limits, &shared.spending, &seen, &wants, now);
+        let Shared { limits, spending, last } = &mut *shared;
+        spend(limits, spending, &wants, &found, now);
+        for (managed, (observation, planned)) in services.values().zip(drafts) {
+            if let Some(of) = found.of.remove(&managed.config.name) {
+                found.of.insert(managed.config.name.clone(), of.clone());
+                observation.ceilings = of;
+                *planned = plan(&managed.config.policy, &managed.state, observation, now);
+            }
+        }
+        *last = found;
     }
 
     fn execute(&self, managed: &mut Managed, observation: &Observation, planned: Plan, now: Time) -> Decision {
@@ -321,6 +422,11 @@ impl Controller {
             {
                 managed.learned_start_up(*after);
             }
+            if let (EventKind::OutOfMemory { .. }, Some(id), Some(sizing)) = (&event.kind, event.replica, &mut managed.sizing) {
+                let replicas = self.platform.replicas();
+                let own = replicas.iter().find(|r| r.service == event.service && r.id == id);
+                sizing.out_of_memory(id, own.map(|r| r.started_at), event.at);
+            }
             let replicas = self.platform.replicas();
             follow(managed, &replicas);
             self.tell_outlook(managed, &replicas, event.at);
@@ -370,8 +476,15 @@ impl Controller {
             changes: m.changes,
             start_up: m.start_up(),
             draining: m.draining.keys().copied().collect(),
+            signals: m.signals.clone(),
+            sizing: m.sizing.as_ref().map(|s| s.view(now)),
         };
         self.lock().values().map(view).collect()
+    }
+
+    /// What bounds services together, as the last plans met it.
+    pub fn ceilings(&self) -> Ceilings {
+        self.shared().last.clone()
     }
 
     /// Decisions taken since the start.
@@ -383,6 +496,7 @@ impl Controller {
     /// `false` when some replica was still there at the end of the time allowed.
     pub async fn shut_down(&self) -> bool {
         self.closing.store(true, Ordering::Release);
+        self.measure(true);
         let longest = {
             let services = self.lock();
             self.journal.tick(Vec::new(), services.values().map(|m| m.checkpoint(true)).collect());

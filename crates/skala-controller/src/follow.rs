@@ -41,6 +41,9 @@ pub(crate) fn describe(kind: &EventKind) -> (&'static str, String) {
         EventKind::Ready { addr, after } => ("ready", format!("on {addr} after {:.2}s", after.as_secs_f64())),
         EventKind::Unready { reason } => ("unready", reason.clone()),
         EventKind::Exited { status } => ("exited", status.clone()),
+        EventKind::OutOfMemory { kills } => {
+            ("outOfMemory", format!("the kernel killed {kills} of its processes for want of memory"))
+        }
         EventKind::Backoff { delay } => ("backoff", format!("starts again in {:.1}s", delay.as_secs_f64())),
         EventKind::CrashLoop { exits, status, last_lines } => {
             let lines = if last_lines.is_empty() { "it printed nothing".into() } else { last_lines.join("\n  ") };

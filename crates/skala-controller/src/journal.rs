@@ -104,6 +104,7 @@ pub struct Checkpoint {
 pub(crate) enum Op {
     Event(Event),
     Tick { decisions: Vec<Decision>, checkpoints: Vec<Checkpoint> },
+    Keep { key: String, value: String },
     Policy { id: i64, service: ServiceName, at: Time, policy: String },
     Flush(SyncSender<()>),
     Upkeep(Time),
@@ -203,6 +204,11 @@ impl Journal {
         let id = i64::try_from(self.next_policy.fetch_add(1, Ordering::Relaxed)).unwrap_or(i64::MAX);
         self.send(Op::Policy { id, service, at, policy });
         id
+    }
+
+    /// Keeps a value under a key, in place of the one before, for the next start. Never blocks.
+    pub fn keep(&self, key: String, value: String) {
+        self.send(Op::Keep { key, value });
     }
 
     /// Waits until everything noted so far is on disk, at most `timeout`. `false` when it took longer.

@@ -8,9 +8,11 @@ mod observe;
 pub mod platform;
 pub mod probe;
 mod replay;
+mod sizing;
 mod upstreams;
 
-pub use control::{ControlConfig, Controller, LOOKS, ServiceView};
+pub use control::{ControlConfig, Controller, LOOKS, Outside, ServiceView};
 pub use managed::{Decided, ServiceConfig};
 pub use replay::{Difference, Replay, replay};
+pub use sizing::{SizingView, Vertical};
 pub use upstreams::{HealthCheck, Target, Upstreams, watch_upstreams};

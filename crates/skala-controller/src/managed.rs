@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use skala_autoscaler::{Action, Directive, Plan, Policy, Report, State};
+use skala_autoscaler::ceilings::Want;
+use skala_autoscaler::{Action, Directive, Observation, Plan, Policy, Report, SignalObservation, State};
 use skala_balance::EndpointId;
 use skala_runtime::Station;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
 
 use crate::journal::{Checkpoint, Saved};
+use crate::sizing::{Sizing, Vertical};
 
 /// What the controller needs to know of a service whose replicas it starts and stops.
 #[derive(Clone, Debug)]
@@ -24,6 +26,12 @@ pub struct ServiceConfig {
     pub policy: Policy,
     /// How long a replica may finish what it has.
     pub drain: Duration,
+    /// Micro-units of the currency per replica and hour; 0 without a price.
+    pub price: u64,
+    /// Who is served first when something is short: the highest.
+    pub priority: i32,
+    /// CPU and memory of each replica; none where nothing is recorded.
+    pub vertical: Option<Vertical>,
     /// The order that the platform file gives (`paused`, `replicas: 0`); one given by hand comes before it.
     pub standing: Option<Directive>,
 }
@@ -72,13 +80,16 @@ pub(crate) struct Managed {
     pub(crate) replica_seconds: f64,
     counted_at: Time,
     pub(crate) changes: u64,
+    pub(crate) sizing: Option<Sizing>,
+    /// The signals of the last observation.
+    pub(crate) signals: Vec<SignalObservation>,
 }
 
 /// Decisions between two full states in the journal, so that a replay can begin anywhere near.
 const STATE_EVERY: u64 = 300;
 
 impl Managed {
-    pub(crate) fn new(config: ServiceConfig, saved: Option<Saved>, policy_id: i64, now: Time) -> Managed {
+    pub(crate) fn new(config: ServiceConfig, saved: Option<Saved>, learned: Option<&str>, policy_id: i64, now: Time) -> Managed {
         let (state, directive, restore) = match saved {
             None => (State::default(), None, 0),
             Some(saved) => {
@@ -91,7 +102,10 @@ impl Managed {
             }
         };
         let most = config.policy.spec().max_replicas.0;
+        let sizing = config.vertical.clone().map(|v| Sizing::new(v, learned));
         Managed {
+            sizing,
+            signals: Vec::new(),
             config,
             policy_id,
             state,
@@ -133,6 +147,19 @@ impl Managed {
     /// The order by hand, unless it has expired; else the platform file's.
     pub(crate) fn active_directive(&self, now: Time) -> Option<Directive> {
         self.directive.filter(|d| d.is_active(now)).or(self.config.standing)
+    }
+
+    /// What it would have if nothing but its own policy counted.
+    pub(crate) fn want(&self, observation: &Observation, planned: &Plan) -> Want {
+        Want {
+            service: self.config.name.clone(),
+            desired: planned.desired,
+            current: observation.current,
+            min: self.config.policy.spec().min_replicas,
+            held: matches!(observation.directive, Some(Directive::Hold { .. })),
+            price: self.config.price,
+            priority: self.config.priority,
+        }
     }
 
     /// Whether a request that arrives at no replica brings one about.

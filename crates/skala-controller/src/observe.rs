@@ -1,11 +1,11 @@
 //! From what platform and station report to the autoscaler's `Observation`.
 //!
 //! Decides: nothing; it names which replica is in which state and how loaded it is.
-//! Inputs: the platform's snapshot, the station's samples, the controller's list of draining replicas.
+//! Inputs: the platform's snapshot, the station's samples, the controller's list of draining replicas, signals.
 
 use std::collections::BTreeMap;
 
-use skala_autoscaler::{Directive, Observation, Phase, ReplicaObservation, StationWindows};
+use skala_autoscaler::{Directive, Observation, Phase, ReplicaObservation, SignalObservation, StationWindows};
 use skala_balance::replica::Prospect;
 use skala_runtime::Station;
 use skala_types::{ReplicaId, Replicas, Sampled};
@@ -24,6 +24,7 @@ pub(crate) fn observe<'a>(
     is_draining: impl Fn(ReplicaId) -> bool,
     station: &Station,
     directive: Option<Directive>,
+    signals: Vec<SignalObservation>,
 ) -> Observation {
     let in_flight: BTreeMap<ReplicaId, u32> =
         station.endpoints().into_iter().map(|e| (e.endpoint.replica, e.view.in_flight)).collect();
@@ -45,6 +46,7 @@ pub(crate) fn observe<'a>(
         replicas,
         station: Some(StationWindows { fast: station.sample(FAST_WINDOWS), slow: station.sample(SLOW_WINDOWS) }),
         directive,
+        signals,
         ..Observation::default()
     }
 }

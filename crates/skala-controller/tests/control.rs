@@ -7,11 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use skala_autoscaler::{Action, Directive, MetricSpec, Policy, PolicySpec};
+use skala_autoscaler::budget::{Budget, BudgetSpec, Period};
+use skala_autoscaler::ceilings::{BudgetOf, Limits, SignalSource, Spending};
+use skala_autoscaler::coupling::Links;
+use skala_autoscaler::{Action, Directive, MetricSpec, Policy, PolicySpec, Rule, SignalObservation, SignalTarget};
 use skala_balance::{EndpointState, Outcome, Settings};
 use skala_controller::journal::{Journal, Retention, Saved};
 use skala_controller::platform::{EventKind, Phase, Platform, PlatformError, PlatformEvent, ReplicaStatus};
-use skala_controller::{ControlConfig, Controller, ServiceConfig, replay};
+use skala_controller::{ControlConfig, Controller, Outside, ServiceConfig, replay};
 use skala_runtime::{Clock, Station};
 use skala_types::{ReplicaId, Replicas, Rps, ServiceName, Time};
 use tokio::sync::mpsc;
@@ -99,6 +102,10 @@ fn policy(min: u32, max: u32) -> Policy {
 }
 
 fn bed(dir: &Path, policy: Policy, drain: Duration) -> Bed {
+    bed_with(dir, policy, drain, Outside::default())
+}
+
+fn bed_with(dir: &Path, policy: Policy, drain: Duration, outside: Outside) -> Bed {
     let clock = Clock::system();
     let journal = Arc::new(Journal::open(&dir.join("journal.db"), Retention::default()).unwrap());
     let saved: Vec<Saved> = journal.reader().unwrap().checkpoints().unwrap();
@@ -106,9 +113,19 @@ fn bed(dir: &Path, policy: Policy, drain: Duration) -> Bed {
     let platform =
         Arc::new(Instantly { clock: clock.clone(), replicas: Mutex::default(), events: sender, stops: Mutex::default() });
     let station = Station::new("api".into(), Settings::default(), clock.clone(), 1);
-    let service = ServiceConfig { name: "api".into(), station: Arc::clone(&station), policy, drain, standing: None };
+    let service = ServiceConfig {
+        name: "api".into(),
+        station: Arc::clone(&station),
+        policy,
+        drain,
+        standing: None,
+        price: 100_000,
+        priority: 0,
+        vertical: None,
+    };
     let config = ControlConfig { interval: Duration::from_millis(120) };
-    let controller = Controller::new(config, clock, Arc::clone(&journal), Arc::clone(&platform) as _, vec![service], saved);
+    let controller =
+        Controller::new(config, clock, Arc::clone(&journal), Arc::clone(&platform) as _, vec![service], saved, outside);
     Bed { platform, station, controller, journal, events: Some(events) }
 }
 
@@ -288,6 +305,63 @@ async fn recorded_decisions_replay_byte_for_byte_and_a_changed_one_shows() {
     rusqlite::Connection::open(path).unwrap().execute("UPDATE policies SET policy = ?1", [text]).unwrap();
     let changed = replay(&reader, &"api".into(), Time::ZERO).unwrap();
     assert!(changed.different > 0, "another target proposes another size");
+}
+
+/// A queue of which only the length is known, as a source would report it.
+struct Queue(Clock, Mutex<Option<f64>>);
+
+impl SignalSource for Queue {
+    fn observe(&self, service: &str) -> Vec<SignalObservation> {
+        assert_eq!(service, "api");
+        vec![match *self.1.lock().unwrap() {
+            Some(length) => SignalObservation::read("jobs", self.0.now(), length),
+            None => SignalObservation::failed("jobs", "connection refused", 3),
+        }]
+    }
+}
+
+#[tokio::test]
+async fn a_signal_and_a_budget_decide_and_their_decisions_replay_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = policy(1, 9).spec().clone();
+    spec.metrics = vec![MetricSpec::Signal { name: "jobs".into(), target: SignalTarget::AverageValue(2.0) }.into()];
+    let queue = Arc::new(Queue(Clock::system(), Mutex::new(Some(6.3))));
+    // 0.10 EUR per replica and hour: four of them.
+    let ceiling = BudgetSpec { ceiling: "0.45 EUR".parse().unwrap(), per: Period::Hour, look_ahead: None, order: vec![] };
+    let budget = Budget::try_new(ceiling).expect("sound");
+    let budgets = vec![BudgetOf { name: "all".into(), budget, services: vec!["api".into()] }];
+    let limits = Limits { budgets, links: Links::default() };
+    let outside = || Outside { signals: Some(Arc::clone(&queue) as _), limits: limits.clone(), ..Outside::default() };
+    let mut b = bed_with(dir.path(), Policy::try_new(spec.clone()).expect("sound"), Duration::from_secs(1), outside());
+    let task = b.run();
+    until("four for 6.3 jobs", || b.ready() == 4).await;
+    *queue.1.lock().unwrap() = Some(18.0);
+    let capped = || {
+        let view = b.controller.services().remove(0);
+        view.last.is_some_and(|(_, d)| d.report.clamps.iter().any(|c| c.rule == Rule::Budget))
+    };
+    until("the budget stops it", capped).await;
+    assert_eq!(b.ready(), 4);
+    let found = b.controller.ceilings();
+    assert_eq!(found.of["api"][0].replicas, Replicas(4));
+    *queue.1.lock().unwrap() = None;
+    let failed = || b.controller.services()[0].signals.first().is_some_and(|s| s.failures == 3);
+    until("the failure is observed", failed).await;
+    let before = b.controller.decisions();
+    until("more decisions", || b.controller.decisions() > before + 10).await;
+    assert_eq!(b.ready(), 4, "a source that fails shrinks nothing");
+    assert!(b.controller.shut_down().await);
+    task.abort();
+    assert!(b.journal.flush(WAIT));
+    let reader = b.journal.reader().unwrap();
+    let all = replay(&reader, &"api".into(), Time::ZERO).unwrap();
+    assert!(all.decisions > 10);
+    assert_eq!((all.different, all.skipped), (0, 0), "{:?}", all.differences);
+
+    // What was spent outlives the run.
+    let kept = reader.kept().unwrap();
+    let spending: Spending = serde_json::from_str(&kept["spending"]).unwrap();
+    assert_eq!(spending.0["all"].rate, 400_000);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Reading the journal: for `why`, `events`, `replay`, and for starting again after a crash.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,6 +44,16 @@ impl Reader {
         let rows = select.query_map([], |r| {
             Ok(Checkpoint { service: r.get::<_, String>(0)?.into(), state: r.get(1)?, desired: r.get(2)?, directive: r.get(3)? })
         })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What an earlier run kept, by key.
+    ///
+    /// # Errors
+    /// [`JournalError::Read`].
+    pub fn kept(&self) -> Result<BTreeMap<String, String>, JournalError> {
+        let mut select = self.connection.prepare("SELECT key, value FROM kept")?;
+        let rows = select.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

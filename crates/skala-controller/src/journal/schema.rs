@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS blocks(
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, decisions BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS blocks_at ON blocks(service, last);
 CREATE TABLE IF NOT EXISTS checkpoints(service TEXT PRIMARY KEY, state TEXT NOT NULL, desired INTEGER, directive TEXT);
+CREATE TABLE IF NOT EXISTS kept(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 ";
 
 /// Opens the file for writing and makes the tables.

@@ -84,6 +84,9 @@ fn write(connection: &mut Connection, group: Vec<Op>, newest: &mut Time) -> Resu
                     ],
                 )?;
             }
+            Op::Keep { key, value } => {
+                tx.prepare_cached("INSERT OR REPLACE INTO kept(key, value) VALUES (?1, ?2)")?.execute(params![key, value])?;
+            }
             Op::Policy { id, service, at, policy } => {
                 tx.prepare_cached("INSERT INTO policies(id, service, at, policy) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
                     id,

@@ -17,7 +17,7 @@ use skala_types::{ReplicaId, ServiceName};
 
 pub use local::logs;
 pub use local::{Clock, LocalConfig, LocalPlatform, UseCgroups, guardian_main};
-pub use spec::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen};
+pub use spec::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen, Size};
 pub use status::{EventKind, Phase, PlatformEvent, ReplicaStatus, Usage};
 
 /// A place that runs replicas of services.
@@ -32,6 +32,14 @@ pub trait Platform: Send + Sync {
     ///
     /// [`EventKind::Stopped`] follows. Stopping a replica that is stopping or unknown does nothing.
     fn stop(&self, service: &ServiceName, id: ReplicaId, grace: Duration);
+
+    /// Changes what a running replica is promised and may use, in place; it keeps that through restarts of its process.
+    ///
+    /// # Errors
+    /// When there is no such replica, the platform cannot do that, or it would take memory away that is in use.
+    fn resize(&self, service: &ServiceName, id: ReplicaId, _size: &Size) -> Result<(), PlatformError> {
+        Err(PlatformError::Resize { service: service.clone(), id, why: "this platform has no way to".into() })
+    }
 
     /// Every replica that exists now, in order of service and id.
     fn replicas(&self) -> Vec<ReplicaStatus>;
@@ -55,6 +63,16 @@ pub enum PlatformError {
         service: ServiceName,
         /// The replica that was asked for.
         id: ReplicaId,
+    },
+    /// A replica's size cannot be changed.
+    #[error("change the size of {service}-{id}: {why}")]
+    Resize {
+        /// The service that was asked for.
+        service: ServiceName,
+        /// The replica that was asked for.
+        id: ReplicaId,
+        /// Why, in words.
+        why: String,
     },
     /// The platform is shutting down.
     #[error("start {service}-{id}: the platform is shutting down")]

@@ -76,6 +76,15 @@ pub struct Amounts {
     pub memory: Option<Bytes>,
 }
 
+/// What a replica is promised, and what it may use at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Size {
+    /// What it is promised.
+    pub requests: Amounts,
+    /// What it may use at most.
+    pub limits: Amounts,
+}
+
 /// What makes a replica ready for work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadyWhen {

@@ -122,6 +122,11 @@ pub enum EventKind {
         /// How, in words.
         status: String,
     },
+    /// The kernel killed processes of a replica for want of memory; the replica itself may live on.
+    OutOfMemory {
+        /// How many.
+        kills: u64,
+    },
     /// The replica waits before its next start.
     Backoff {
         /// How long.
@@ -160,6 +165,7 @@ impl fmt::Display for PlatformEvent {
             EventKind::Ready { addr, after } => write!(f, " ready on {addr} after {:.1}s", after.as_secs_f64()),
             EventKind::Unready { reason } => write!(f, " not ready: {reason}"),
             EventKind::Exited { status } => write!(f, " ended: {status}"),
+            EventKind::OutOfMemory { kills } => write!(f, " ran out of memory: the kernel killed {kills} of its processes"),
             EventKind::Backoff { delay } => write!(f, " starts again in {:.1}s", delay.as_secs_f64()),
             EventKind::CrashLoop { exits, status, .. } => write!(f, " is in a crash loop after {exits} exits: {status}"),
             EventKind::Stopped { forced: true } => f.write_str(" stopped; it had to be killed"),

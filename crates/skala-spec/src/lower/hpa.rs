@@ -3,6 +3,7 @@
 //! Method: `cpu` and `memory` are Resource metrics; `requestsPerSecond` and `concurrency` Pods metrics of that name; a number from
 //!   outside is an External metric of its name. Finer than a thousandth rounds up, as Kubernetes does.
 
+use skala_autoscaler::HpaMode;
 use skala_hpa::{Behavior, MetricId, MetricSpec, PolicyKind, ScalingPolicy, ScalingRules, SelectPolicy, Settings, Spec, Target};
 
 use crate::model::{self, Autoscaling, Measure, OutsideTarget, PolicyType};
@@ -21,6 +22,15 @@ pub(super) fn spec(a: &Autoscaling) -> Spec {
 /// What the cluster would say.
 pub(super) fn settings(a: &Autoscaling) -> Settings {
     Settings { tolerance: a.tolerance.as_f64(), compat: a.compat.unwrap_or_default().compat(), ..Settings::default() }
+}
+
+/// How the live controller runs it.
+pub(super) fn mode(a: &Autoscaling) -> HpaMode {
+    HpaMode {
+        compat: a.compat.unwrap_or_default().compat(),
+        without_behavior: a.behavior.scale_up.is_none() && a.behavior.scale_down.is_none(),
+        ..HpaMode::default()
+    }
 }
 
 /// The percentage when it is whole: `autoscaling/v2` knows no others.

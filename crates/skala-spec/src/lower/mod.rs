@@ -1,16 +1,18 @@
-//! From the platform file to what the deciding crates take: scaling policies, station settings, sources, prices.
+//! From the platform file to what the deciding crates take: scaling policies, station settings, sources, prices, limits.
 //!
 //! Decides: nothing; one place where the file's words become theirs, for the live controller and the simulator alike.
 //! Tested: `tests/it/lower.rs`.
 
 mod hpa;
 mod knative;
+mod limits;
 mod money;
 mod policy;
 mod sources;
 mod vertical;
 
-use skala_autoscaler::{Policy, PolicyError, PolicySpec, Repairs};
+use skala_autoscaler::knative::Config;
+use skala_autoscaler::{Mode as Decider, Policy, PolicyError, PolicySpec, Repairs};
 use skala_balance::Settings;
 use skala_types::Replicas;
 
@@ -62,9 +64,8 @@ impl Service {
         })
     }
 
-    /// The default mode's policy; `None` for upstreams. A service of zero replicas has a policy of at most one: it is switched off
-    /// by a standing order. For another mode it is the nearest one, without repairs: bounds, holds and victims come from it, and
-    /// [`Service::scaler`] says who proposes the size.
+    /// The policy, in the file's mode; `None` for upstreams. A service of zero replicas has a policy of at most one: it is switched
+    /// off by a standing order.
     ///
     /// # Errors
     /// What [`skala_autoscaler::Policy::try_new`] refuses; `load` has refused it before.
@@ -81,10 +82,16 @@ impl Service {
         let mut spec = policy::policy(self, a).spec;
         match a.mode {
             Mode::Default => {}
-            Mode::Hpa => spec.repairs = Repairs::all(false),
+            Mode::Hpa => {
+                spec.repairs = Repairs::all(false);
+                spec.mode = Decider::Hpa(hpa::mode(a));
+            }
             Mode::Knative => {
                 spec.repairs = Repairs::all(false);
                 spec.metrics = knative::nearest(self, a);
+                if let Ok(config) = Config::try_new(knative::config(self, a)) {
+                    spec.mode = Decider::Knative(Box::new(config));
+                }
             }
         }
         spec

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skala_types::ServiceName;
 
-use crate::model::{Measure, Outside, Platform, Scale, Source};
+use crate::model::{Measure, Outside, OutsideTarget, Platform, Scale, Source};
 
 /// A number that is read for one service.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct SourceOf {
     pub source: Source,
     /// Time between two looks.
     pub poll: Duration,
+    /// What one replica's share of it should be, where the file says so.
+    pub per_replica: Option<f64>,
 }
 
 impl Platform {
@@ -27,8 +29,12 @@ impl Platform {
             let Scale::Auto(autoscaling) = settings.scale() else { continue };
             for (_, metric) in autoscaling.metrics() {
                 if let Measure::Outside(outside) = metric.measure {
-                    let Outside { name, source, poll, .. } = *outside;
-                    found.push(SourceOf { service: service.clone(), name, source, poll });
+                    let Outside { name, source, poll, target, .. } = *outside;
+                    let per_replica = match target {
+                        Some(OutsideTarget::PerReplica(x)) => Some(x),
+                        Some(OutsideTarget::Total(_)) | None => None,
+                    };
+                    found.push(SourceOf { service: service.clone(), name, source, poll, per_replica });
                 }
             }
         }

@@ -137,6 +137,9 @@ fn defaults_are_those_of_the_deciding_crates() {
     let hpa = service("autoscaling: {mode: hpa, maxReplicas: 9, metrics: [{concurrency: 4}]}");
     let Some(Ok(Scaler::Hpa { settings, .. })) = hpa.services["api"].scaler() else { panic!("not autoscaling/v2's") };
     assert_eq!(settings, skala_hpa::Settings::default());
+    let policy = hpa.services["api"].policy().unwrap().unwrap();
+    let told = skala_autoscaler::HpaMode { without_behavior: true, ..Default::default() };
+    assert_eq!(policy.spec().mode, skala_autoscaler::Mode::Hpa(told));
 }
 
 #[test]
@@ -158,6 +161,9 @@ autoscaling:
     - {name: age, http: {url: "http://a/b"}, targetTotal: 1.5}
   behavior: {scaleDown: {stabilizationWindowSeconds: 60, selectPolicy: Min}}"#,
     );
+    let policy = platform.services["api"].policy().unwrap().unwrap();
+    let skala_autoscaler::Mode::Hpa(mode) = &policy.spec().mode else { panic!("not autoscaling/v2's") };
+    assert_eq!((mode.compat.to_string().as_str(), mode.without_behavior), ("hpa-1.30", false));
     let Some(Ok(Scaler::Hpa { spec, settings })) = platform.services["api"].scaler() else { panic!("not autoscaling/v2's") };
     assert_eq!((settings.tolerance, settings.compat.to_string().as_str()), (0.2, "hpa-1.30"));
     expect![[r#"
@@ -250,9 +256,10 @@ autoscaling:
     assert_eq!((spec.container_concurrency, spec.min_scale, spec.max_scale), (20, 1, 9));
     assert_eq!((spec.target_burst_capacity, spec.enable_scale_to_zero), (-1.0, false));
     assert_eq!((spec.progress_deadline, spec.repairs.keep_starting), (Duration::from_secs(300), true));
-    // The policy beside it goes by the same number.
+    // The policy decides by it, and names the same number.
     let policy = platform.services["api"].policy().unwrap().unwrap();
     assert_eq!(policy.spec().metrics, [skala_autoscaler::MetricSpec::Concurrency { target: 8.0 }.into()]);
+    assert_eq!(policy.spec().mode, skala_autoscaler::Mode::Knative(config));
 }
 
 #[test]
@@ -297,4 +304,36 @@ budgets:
     assert_eq!((price("api"), price("worker"), price("theirs"), price("bare")), (Some(0.1), Some(0.5), None, Some(0.01)));
     let under = |name: &str| platform.under(&platform.budgets[name]).map(|s| s.as_str()).collect::<Vec<_>>();
     assert_eq!((under("all"), under("one")), (vec!["api", "worker", "bare"], vec!["worker"]));
+}
+
+#[test]
+fn budgets_databases_and_providers_bound_services_together() {
+    let text = r#"
+platform: p
+cost: {currency: EUR, vcpuHour: 0.04, gibHour: 0.005}
+databases: {main: {maxConnections: 100, reservedConnections: 10}}
+providers: {llm: {requestsPerMinute: 60, tokensPerMinute: 1000}}
+routes: [{service: api}, {path: /w, service: worker}]
+services:
+  api:
+    command: [x, $PORT]
+    resources: {requests: {cpu: 2, memory: 4Gi}}
+    uses: {databases: {main: {connectionsPerReplica: 20}}, providers: {llm: {requestsPerMinutePerReplica: 1.5}}}
+  worker: {command: [x, $PORT], price: 12 EUR/day}
+budgets:
+  day: {limit: 30 EUR/day, lookAhead: 2h, order: [{service: worker, floor: 0}]}
+"#;
+    let platform = good(text);
+    let limits = platform.limits().unwrap();
+    let micros = |name: &str| platform.micros_per_hour(&platform.services[name]);
+    assert_eq!((micros("api"), micros("worker")), (100_000, 500_000));
+    expect![[r#"
+        {"ceiling":"30.00 EUR","per":"day","lookAhead":{"secs":7200,"nanos":0},"order":[{"service":"worker","floor":0}]}
+        {"downstreams":[{"name":"main","limit":{"kind":"connections","max":100,"reserved":10}},{"name":"llm (requests/min)","limit":{"kind":"quota","unit":"requestsPerMinute","perMinuteMilli":60000,"reservedMilli":0}},{"name":"llm (tokens/min)","limit":{"kind":"quota","unit":"tokensPerMinute","perMinuteMilli":1000000,"reservedMilli":0}}],"links":[{"service":"api","downstream":"main","perReplica":20,"surge":"none"},{"service":"api","downstream":"llm (requests/min)","perReplica":1500,"surge":"none"}]}"#]]
+    .assert_eq(&format!(
+        "{}\n{}",
+        serde_json::to_string(&limits.budgets[0].budget).unwrap(),
+        serde_json::to_string(&limits.links).unwrap()
+    ));
+    assert!(limits.budgets[0].services.iter().map(|s| s.as_str()).eq(["api", "worker"]));
 }

@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use skala_types::{Bytes, Cores};
 
-use crate::platform::Amounts;
+use crate::platform::{Amounts, Size};
 
 /// Length of a CPU quota's period, microseconds; the kernel's default.
 const PERIOD_US: u64 = 100_000;
@@ -129,6 +129,26 @@ impl Group {
             }
         }
         rows
+    }
+
+    /// Writes other requests and limits, for the processes that are in the group.
+    ///
+    /// # Errors
+    /// When more memory is in use than would be left, and what could not be written; what could is not taken back.
+    pub(super) fn resize(&self, size: &Size) -> Result<(), String> {
+        if let (Some(limit), Some(used)) = (size.limits.memory, self.memory())
+            && used > limit
+        {
+            return Err(format!("{used} of memory are in use, more than the limit {limit} would leave"));
+        }
+        let mut failed: Vec<_> = self.settings(&size.requests, &size.limits);
+        // With v1 one of two limits bounds the other: which must come first depends on the direction.
+        for _ in 0..2 {
+            failed.retain(|(file, value, _)| write(file, value).is_err());
+        }
+        let required = failed.iter().filter(|(.., required)| *required);
+        let files: Vec<String> = required.map(|(file, value, _)| format!("{value} to {}", file.display())).collect();
+        if files.is_empty() { Ok(()) } else { Err(format!("the system did not let skala write {}", files.join(" and "))) }
     }
 
     /// The files through which a process enters the group.
@@ -303,6 +323,26 @@ mod tests {
             assert_eq!((quota_us(Cores(cores)), shares(Cores(cores)), weight(Cores(cores))), (quota, share, w), "{cores}");
         }
         assert_eq!(quota_us(Cores(f64::NAN)), 1_000);
+    }
+
+    #[test]
+    fn a_change_of_size_never_takes_memory_that_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::V2 { dir: folder.path().into(), cpu: true, memory: true };
+        let (group, _) = layout.create("api-1", &Amounts::default(), &Amounts::default()).unwrap();
+        let dir = folder.path().join("api-1");
+        for (file, text) in [("memory.current", "2097152"), ("memory.stat", "inactive_file 0\n"), ("memory.max", "max")] {
+            fs::write(dir.join(file), text).unwrap();
+        }
+        let size =
+            |memory: u64| Size { requests: Amounts::default(), limits: Amounts { cpu: None, memory: Some(Bytes(memory)) } };
+        let why = group.resize(&size(1 << 20)).unwrap_err();
+        assert_eq!(why, "2Mi of memory are in use, more than the limit 1Mi would leave");
+        assert_eq!(fs::read_to_string(dir.join("memory.max")).unwrap(), "max");
+        assert_eq!(group.resize(&size(4 << 20)), Ok(()), "a file that may fail, such as the one for swap, may be missing");
+        assert_eq!(fs::read_to_string(dir.join("memory.max")).unwrap(), "4194304");
+        let cpu = Size { limits: Amounts { cpu: Some(Cores(1.0)), memory: None }, ..Size::default() };
+        assert!(group.resize(&cpu).unwrap_err().contains("cpu.max"));
     }
 
     #[test]

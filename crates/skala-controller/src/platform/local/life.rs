@@ -105,7 +105,7 @@ impl Replica {
             ("SKALA_REPLICA", self.key.1.to_string()),
         ];
         let command = command::build(&self.spec, port, &own)?;
-        let group = self.inner.group_for(&self.key.0, &self.tag, &self.spec);
+        let group = self.inner.group_for(&self.key.0, &self.tag, &self.inner.sized(&self.key, &self.spec));
         let entrances = group.as_ref().and_then(|group| group.entrances().ok()).unwrap_or_default();
         let mut child = match self.spawn(command, entrances).await {
             Ok(child) => child,
@@ -159,7 +159,8 @@ impl Replica {
             Cause::Stop => return End::Stopped { forced: self.stop_tree(running).await },
             Cause::Exit(Ok(status)) => {
                 let kills = running.group.as_ref().map_or(0, |group| group.oom_kills().saturating_sub(running.oom_before));
-                exit::describe(status, kills, self.spec.limits.memory)
+                self.inner.note_oom(&self.key, running.group.as_ref().map_or(0, |group| group.oom_kills()));
+                exit::describe(status, kills, self.inner.sized(&self.key, &self.spec).limits.memory)
             }
             Cause::Exit(Err(error)) => format!("ended in an unknown way: {error}"),
             Cause::NotReady(why) => why,

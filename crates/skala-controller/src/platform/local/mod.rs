@@ -53,7 +53,7 @@ use self::procfs::{Census, Tag};
 use self::registry::Entry;
 use self::replica::{Key, Replica};
 use self::spawn::Spawner;
-use crate::platform::{Platform, PlatformError, PlatformEvent, ProcessSpec, ReplicaStatus};
+use crate::platform::{Platform, PlatformError, PlatformEvent, ProcessSpec, ReplicaStatus, Size};
 
 /// Events that wait for the control loop; it takes them each second.
 const EVENTS: usize = 4096;
@@ -235,6 +235,11 @@ impl Platform for LocalPlatform {
 
     fn stop(&self, service: &ServiceName, id: ReplicaId, grace: Duration) {
         self.inner.stop(&(service.clone(), id), Instant::now() + grace);
+    }
+
+    fn resize(&self, service: &ServiceName, id: ReplicaId, size: &Size) -> Result<(), PlatformError> {
+        let key = (service.clone(), id);
+        self.inner.resize(&key, size).map_err(|why| PlatformError::Resize { service: service.clone(), id, why })
     }
 
     fn replicas(&self) -> Vec<ReplicaStatus> {

@@ -21,7 +21,7 @@ use super::procfs::{Leader, Process, Tag};
 use super::replica::Key;
 use super::usage::Meter;
 use super::{Inner, OLD_LOGS, locked, logs};
-use crate::platform::{EventKind, Phase, PlatformEvent, ProcessSpec, ReplicaStatus};
+use crate::platform::{EventKind, Phase, PlatformEvent, ProcessSpec, ReplicaStatus, Size};
 
 /// One replica in the table.
 pub(super) struct Entry {
@@ -30,6 +30,10 @@ pub(super) struct Entry {
     stop: watch::Sender<Option<Instant>>,
     life: Option<(Option<Arc<Group>>, Meter)>,
     lives: u32,
+    /// What it was given instead of its specification's.
+    size: Option<Size>,
+    /// Kills for want of memory in its group that were told.
+    oom_told: u64,
 }
 
 impl Inner {
@@ -53,7 +57,7 @@ impl Inner {
             last_exit: None,
             usage: None,
         };
-        replicas.insert(key.clone(), Entry { status, stop, life: None, lives: 0 });
+        replicas.insert(key.clone(), Entry { status, stop, life: None, lives: 0, size: None, oom_told: 0 });
         self.working.send_modify(|count| *count += 1);
         let live: BTreeSet<_> = replicas.keys().filter(|other| other.0 == key.0).map(|other| other.1).collect();
         drop(replicas);
@@ -128,8 +132,55 @@ impl Inner {
             entry.status.addr = Some(addr);
             entry.status.pid = Some(pid);
             entry.status.started_at = now;
+            entry.oom_told = group.as_ref().map_or(0, |group| group.oom_kills());
             entry.life = Some((group, meter));
             entry.set_phase(Phase::Starting, now);
+        }
+    }
+
+    /// What a replica's next process gets: the specification, with the size that the replica was given since.
+    pub(super) fn sized(&self, key: &Key, spec: &Arc<ProcessSpec>) -> Arc<ProcessSpec> {
+        match locked(&self.replicas).get(key).and_then(|entry| entry.size) {
+            Some(Size { requests, limits }) => Arc::new(ProcessSpec { requests, limits, ..(**spec).clone() }),
+            None => spec.clone(),
+        }
+    }
+
+    /// Gives a replica another size.
+    ///
+    /// # Errors
+    /// Why that is not possible.
+    pub(super) fn resize(&self, key: &Key, size: &Size) -> Result<(), String> {
+        let group = match locked(&self.replicas).get(key) {
+            None => return Err("there is no such replica".into()),
+            Some(entry) => entry.life.as_ref().map(|(group, _)| group.clone()),
+        };
+        match (group, &self.layout) {
+            (Some(Some(group)), _) => group.resize(size)?,
+            (Some(None), Err(why)) => return Err(format!("it has no control group: {why}")),
+            (Some(None), Ok(_)) => return Err("it was not let into its control group".into()),
+            // Between two processes: the next one gets it.
+            (None, Ok(_)) => {}
+            (None, Err(why)) => return Err(why.clone()),
+        }
+        if let Some(entry) = locked(&self.replicas).get_mut(key) {
+            entry.size = Some(*size);
+        }
+        Ok(())
+    }
+
+    /// Tells of processes that the kernel killed for want of memory; `total` is the group's count.
+    pub(super) fn note_oom(&self, key: &Key, total: u64) {
+        let told = match locked(&self.replicas).get_mut(key) {
+            Some(entry) => {
+                let told = entry.oom_told;
+                entry.oom_told = told.max(total);
+                told
+            }
+            None => return,
+        };
+        if total > told {
+            self.emit(key, EventKind::OutOfMemory { kills: total - told });
         }
     }
 

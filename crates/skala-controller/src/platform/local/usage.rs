@@ -99,6 +99,9 @@ fn measure(inner: &Inner) {
                 (cpu.unwrap_or_else(from_proc), memory.unwrap_or_else(|| Bytes(locked(&inner.census).memory(tree))))
             }
         };
+        if let Some(group) = &job.group {
+            inner.note_oom(&job.key, group.oom_kills());
+        }
         let (now, at) = (Instant::now(), (inner.clock)());
         inner.update_life(&job.key, job.pid, |status, meter| {
             if let Some(usage) = meter.record(now, cpu, memory) {
