@@ -39,8 +39,7 @@ impl Activity {
         }
         let is_trigger = |i: usize| spec.metrics.get(i).is_some_and(|m| m.what.is_trigger());
         let (mut triggers, mut unknown) = (false, false);
-        for (i, metric) in metrics.iter().enumerate().filter(|(i, _)| is_trigger(*i)) {
-            debug_assert!(is_trigger(i));
+        for (_, metric) in metrics.iter().enumerate().filter(|(i, _)| is_trigger(*i)) {
             triggers = true;
             unknown |= metric.active.is_none();
         }
