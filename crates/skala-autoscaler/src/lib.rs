@@ -11,6 +11,8 @@
 
 mod books;
 mod formula;
+pub mod budget;
+pub mod coupling;
 pub mod knative;
 mod math;
 mod metric;
@@ -25,6 +27,7 @@ mod spec;
 mod state;
 mod text;
 mod validate;
+pub mod vertical;
 mod victims;
 
 pub use formula::{Formula, FormulaError, FormulaProblem};
