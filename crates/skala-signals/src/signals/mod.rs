@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use skala_autoscaler::SignalObservation;
 use skala_runtime::Clock;
 use skala_spec::model::Source;
 use tokio::runtime::Handle;
@@ -148,6 +149,11 @@ impl Signals {
     /// What is known of every name now, in the order of the entries.
     pub fn readings(&self) -> Vec<(String, Reading)> {
         self.state().names.iter().map(|n| (n.name.clone(), n.reading())).collect()
+    }
+
+    /// The decision core's input: every name with its last good value, and why the last look failed, if it did.
+    pub fn observe(&self) -> Vec<SignalObservation> {
+        self.state().names.iter().map(|n| n.reading().observation(&n.name)).collect()
     }
 
     /// Ends the looks and closes the connections.
