@@ -3,6 +3,7 @@
 mod capacity;
 mod generated;
 mod load;
+mod lower;
 mod problems;
 mod robust;
 mod scalars;
