@@ -10,9 +10,9 @@
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
 mod books;
-mod formula;
 pub mod budget;
 pub mod coupling;
+mod formula;
 pub mod knative;
 mod math;
 mod metric;

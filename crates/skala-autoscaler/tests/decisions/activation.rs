@@ -19,6 +19,25 @@ fn seen(n: u32, now: Time, lag: f64) -> Observation {
 }
 
 #[test]
+fn work_that_the_value_does_not_show_wakes_a_service() {
+    let p = policy(worker(0));
+    let woken = |seen: Observation| plan(&p, &State::new(), &seen, T0).desired.0;
+    let showing = |activity, seen: Observation| {
+        let mut seen = seen;
+        seen.signals[0].activity = activity;
+        woken(seen)
+    };
+    // A backlog under a rate of nothing: the rate alone is not active.
+    assert_eq!(
+        [showing(None, seen(0, T0, 0.0)), showing(Some(3.0), seen(0, T0, 0.0)), showing(Some(8.0), seen(0, T0, 0.0))],
+        [0, 0, 1]
+    );
+    // There is work, and no figure for it.
+    let undefined = || of(vec![]).broken("lag", None, 1);
+    assert_eq!([showing(None, undefined()), showing(Some(f64::MAX), undefined())], [0, 1]);
+}
+
+#[test]
 fn activation_is_strictly_above() {
     let p = policy(worker(0));
     let from_zero = |lag| plan(&p, &State::new(), &seen(0, T0, lag), T0);
