@@ -10,7 +10,10 @@ use serde_json::Value;
 
 /// Fields by which objects of a resource can be selected, besides name and namespace.
 const FIELDS: &[(&str, &[&str])] = &[
-    ("pods", &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase", "status.podIP"]),
+    (
+        "pods",
+        &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase", "status.podIP"],
+    ),
     (
         "events",
         &[

@@ -97,7 +97,8 @@ pub(crate) fn built_in() -> Vec<Kind> {
 }
 
 fn kind((group, version, kind, plural, short, traits): (&str, &str, &str, &str, &[&str], &str)) -> Kind {
-    let scale = ScalePaths { spec: "/spec/replicas".into(), status: "/status/replicas".into(), selector: Some("/spec/selector".into()) };
+    let scale =
+        ScalePaths { spec: "/spec/replicas".into(), status: "/status/replicas".into(), selector: Some("/spec/selector".into()) };
     let first = Version {
         name: version.to_owned(),
         served: true,

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::held;
 
 /// Lines that are kept.
-pub const BOUND: usize = 500_000;
+const BOUND: usize = 500_000;
 
 /// One request and how it was answered.
 #[derive(Clone, Debug)]

@@ -122,7 +122,7 @@ impl Store {
         self.collections.get(resource)?.objects.get(key)
     }
 
-    pub(crate) fn objects(&self, resource: &str) -> impl Iterator<Item = &Arc<Entry>> {
+    pub(crate) fn objects(&self, resource: &str) -> impl Iterator<Item = &Arc<Entry>> + use<'_> {
         self.collections.get(resource).into_iter().flat_map(|c| c.objects.values())
     }
 

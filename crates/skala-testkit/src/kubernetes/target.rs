@@ -102,7 +102,8 @@ fn decode(text: &str, plus_is_space: bool) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex =
+            bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
         match (byte, hex) {
             (b'%', Some(value)) => {
                 out.push(value);
@@ -135,7 +136,12 @@ mod tests {
             ("PUT", "/api/v1/namespaces/a", "", "update |v1||namespaces|a|"),
             ("PATCH", "/apis/apps/v1/namespaces/a/deployments/d/scale", "", "patch apps|v1|a|deployments|d|scale"),
             ("DELETE", "/apis/apps/v1/namespaces/a/deployments", "", "deletecollection apps|v1|a|deployments||"),
-            ("GET", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/a/pods/*/rps", "", "get custom.metrics.k8s.io|v1beta2|a|pods|*|rps"),
+            (
+                "GET",
+                "/apis/custom.metrics.k8s.io/v1beta2/namespaces/a/pods/*/rps",
+                "",
+                "get custom.metrics.k8s.io|v1beta2|a|pods|*|rps",
+            ),
             ("GET", "/apis/apps/v1", "", "get |||||"),
             ("POST", "/%zz", "", "create |||||"),
         ];
