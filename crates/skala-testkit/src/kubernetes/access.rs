@@ -4,7 +4,7 @@
 //! Inputs: the bearer token, which is the user's name; the roles and bindings that are stored.
 //! Method: RBAC as `plugin/pkg/auth/authorizer/rbac`: rules only grant. Without a token, and as [`ADMIN`], everything is granted,
 //!   so that least rights are proven by using a kubeconfig of somebody else.
-//! Tested: `tests/kubernetes/access.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::sync::Arc;
 

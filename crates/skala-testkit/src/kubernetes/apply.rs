@@ -5,7 +5,7 @@
 //! Method: the owned fields are the leaves of the configuration; lists with a known key are merged by it, other lists are
 //!   leaves. A field that a manager stops applying goes away unless another one applies it. A field that another one applies
 //!   with a different value is a conflict (409), unless forced. Plain updates own nothing here, unlike on the real server.
-//! Tested: `tests/kubernetes/patches.rs`.
+//! Tested: `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use std::collections::BTreeSet;
 
@@ -36,6 +36,14 @@ pub(crate) fn apply(kind: &Kind, mut object: Value, config: &Value, applier: &Ap
         if let Some(metadata) = wanted["metadata"].as_object_mut() {
             metadata.shift_remove(member);
         }
+    }
+    let status_apart = kind.versions.iter().any(|v| v.status);
+    if let Some(members) = wanted.as_object_mut() {
+        // Each side of an object with a status of its own is applied alone.
+        members.retain(|name, value| match applier.subresource {
+            "status" => matches!(name.as_str(), "apiVersion" | "kind" | "status"),
+            _ => !(name == "status" && status_apart || name == "metadata" && value.as_object().is_some_and(Map::is_empty)),
+        });
     }
     let mut paths = BTreeSet::new();
     if let Some(members) = wanted.as_object() {
@@ -102,7 +110,8 @@ fn conflicts(
         .iter()
         .map(|(manager, path)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager:?}"), "field": path}))
         .collect();
-    status.details = json!({"group": kind.group, "kind": kind.plural, "name": meta::text(object, "name"), "causes": causes});
+    status.details =
+        Box::new(json!({"group": kind.group, "kind": kind.plural, "name": meta::text(object, "name"), "causes": causes}));
     Err(status)
 }
 
@@ -186,7 +195,7 @@ fn matches_step(step: &str, item: &Value) -> bool {
     if let Some(key) = step.strip_prefix("k:").and_then(|k| serde_json::from_str::<Map<String, Value>>(k).ok()) {
         return key.iter().all(|(name, value)| item.get(name) == Some(value));
     }
-    step.strip_prefix("v:").is_some_and(|v| item.to_string() == v)
+    step.strip_prefix("v:").and_then(|v| serde_json::from_str::<Value>(v).ok()).is_some_and(|v| v == *item)
 }
 
 fn find<'a>(object: &'a Value, path: &Path) -> Option<&'a Value> {

@@ -4,7 +4,7 @@
 //! Inputs: stored objects of kind `CustomResourceDefinition`.
 //! Method: the definition is accepted and its kind served within the same change; the conditions follow as a second revision.
 //! Invariants: a definition that cannot be read serves nothing and says so in its conditions.
-//! Tested: `tests/kubernetes/crd.rs`.
+//! Tested: `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! Inputs: the kinds that are known, and which metrics APIs are registered.
 //! Method: the older documents (`APIGroupList`, `APIResourceList`), the aggregated one (`apidiscovery.k8s.io/v2`), and as much
 //!   of OpenAPI v3 as kubectl needs to leave validation to the server.
-//! Tested: `tests/kubernetes/kubectl.rs`; `tests/kubernetes/objects.rs`.
+//! Tested: `tests/kubernetes/kubectl.rs`, `tests/kubernetes/server.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! Decides: whether a request is slowed down, refused or cut, and whether connections and watches live on.
 //! Inputs: the orders of a test; the request at hand.
 //! Invariants: without an order nothing is disturbed; faults hit only HTTP, never the helpers of [`Cluster`](super::Cluster).
-//! Tested: `tests/kubernetes/faults.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -2,7 +2,7 @@
 //!
 //! Inputs: the object as it is about to be stored.
 //! Invariants: what is taken out is what the bytes say.
-//! Tested: selectors in `tests/kubernetes/selectors.rs`.
+//! Tested: selectors in `tests/kubernetes/server.rs`.
 
 use std::collections::BTreeMap;
 

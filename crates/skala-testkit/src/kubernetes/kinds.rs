@@ -69,7 +69,9 @@ impl Kind {
 
 /// One row per built-in kind: group, version, kind, plural, short names, traits (n: namespaced, s: status, c: counts
 /// generations, x: scale).
-const ROWS: &[(&str, &str, &str, &str, &[&str], &str)] = &[
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str);
+
+const ROWS: &[Row] = &[
     ("", "v1", "Namespace", "namespaces", &["ns"], "s"),
     ("", "v1", "Node", "nodes", &["no"], "s"),
     ("", "v1", "Pod", "pods", &["po"], "nsc"),
@@ -96,7 +98,7 @@ pub(crate) fn built_in() -> Vec<Kind> {
     ROWS.iter().map(|row| kind(*row)).collect()
 }
 
-fn kind((group, version, kind, plural, short, traits): (&str, &str, &str, &str, &[&str], &str)) -> Kind {
+fn kind((group, version, kind, plural, short, traits): Row) -> Kind {
     let scale =
         ScalePaths { spec: "/spec/replicas".into(), status: "/status/replicas".into(), selector: Some("/spec/selector".into()) };
     let first = Version {

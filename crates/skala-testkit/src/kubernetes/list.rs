@@ -4,7 +4,7 @@
 //! Inputs: `resourceVersion`, `resourceVersionMatch`, `limit`, `continue`, selectors.
 //! Method: Kubernetes API concepts, "Semantics for get and list"; pages are cut from a snapshot that the history gives back.
 //! Invariants: the pages of one list are of one revision, or the answer is 410.
-//! Tested: `tests/kubernetes/lists.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::sync::Arc;
 
@@ -56,7 +56,8 @@ pub(crate) fn revision(state: &State, text: &str) -> Result<Option<u64>, Status>
     if revision > current {
         let message = format!("Too large resource version: {revision}, current: {current}");
         let mut status = Status { retry_after: Some(1), ..Status::new(504, "Timeout", format!("Timeout: {message}")) };
-        status.details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]});
+        status.details =
+            Box::new(json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}));
         return Err(status);
     }
     Ok(Some(revision))
@@ -108,7 +109,7 @@ pub(crate) fn list(
         }
     }
     let objects = state.store.snapshot(&resource, at).map_err(|_| match &after {
-        Some(last) => Status { go_on: Some(token(0, last)), ..Status::expired(CONTINUE_EXPIRED) },
+        Some(last) => Status { go_on: Some(token(0, last).into()), ..Status::expired(CONTINUE_EXPIRED) },
         None => Status::expired("The resourceVersion for the provided list is too old."),
     })?;
     let from = after.map_or(0, |last| objects.partition_point(|e| e.key <= last));

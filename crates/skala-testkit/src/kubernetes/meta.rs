@@ -2,7 +2,7 @@
 //!
 //! Decides: uids, names made from prefixes, times, and which of an object's metadata a client cannot change.
 //! Inputs: the object that a client sent, the one that is stored, the real clock.
-//! Tested: `tests/kubernetes/objects.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

@@ -4,7 +4,7 @@
 //! Inputs: what a test put; the pods that there are; the real clock, unless a test froze it.
 //! Method: usage belongs to pods by name or by label selector; the first fitting entry wins, the newest first. Every
 //!   sample carries the time of the answer, as from a metrics server that has just scraped, unless frozen or given.
-//! Tested: `tests/kubernetes/metrics.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 mod answer;
 

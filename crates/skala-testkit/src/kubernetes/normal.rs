@@ -6,7 +6,7 @@
 //!   real server's decoder does; then a few of the server's own defaults and checks, those that scaling touches. Custom
 //!   resources go through their schema.
 //! Invariants: a normal object stays as it is.
-//! Tested: `tests/kubernetes/objects.rs`, `tests/kubernetes/crd.rs`.
+//! Tested: `tests/kubernetes/`.
 
 use k8s_openapi::api::{apps, autoscaling, coordination, core, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;

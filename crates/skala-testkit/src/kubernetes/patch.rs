@@ -4,7 +4,7 @@
 //! Inputs: the object, the patch's bytes and its media type.
 //! Method: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396) by the crate `json-patch`; the strategic merge in
 //!   `strategic.rs`; server-side apply in `apply.rs`.
-//! Tested: `tests/kubernetes/patches.rs`.
+//! Tested: `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use serde_json::Value;
 

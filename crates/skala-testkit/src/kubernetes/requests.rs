@@ -2,7 +2,7 @@
 //!
 //! Inputs: one line per request that was read, when its answer's head was known.
 //! Invariants: at most [`BOUND`] lines are kept, the newest; the count goes on.
-//! Tested: `tests/kubernetes/faults.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -3,7 +3,7 @@
 //! Decides: the `Scale` of an object, and the object after its scale was written.
 //! Inputs: the paths that the kind declares.
 //! Method: `pkg/registry/apps/*/storage` and `apiextensions-apiserver/pkg/registry/customresource/etcd.go`.
-//! Tested: `tests/kubernetes/scale.rs`.
+//! Tested: `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@
 //! Method: `k8s.io/apiextensions-apiserver/pkg/apiserver/schema`: pruning, defaulting, then validation of types, required, enum,
 //!   bounds, lengths, formats of numbers, `nullable`, `x-kubernetes-preserve-unknown-fields`, `x-kubernetes-int-or-string`.
 //! Invariants: depth is bounded by the object's own, which the JSON reader bounds.
-//! Tested: `tests` below; `tests/kubernetes/crd.rs`.
+//! Tested: `tests` below; `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use serde_json::Value;
 

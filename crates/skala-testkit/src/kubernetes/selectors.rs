@@ -4,7 +4,7 @@
 //! Inputs: the parameters `labelSelector` and `fieldSelector`; what an object's index holds.
 //! Method: the grammar of `k8s.io/apimachinery/pkg/labels` (`=`, `==`, `!=`, `in`, `notin`, `exists`, `!exists`) and of `fields`.
 //! Invariants: a selector that cannot be read is refused with 400, never ignored.
-//! Tested: `tests` below; `tests/kubernetes/selectors.rs`.
+//! Tested: `tests` below; `tests/kubernetes/server.rs`.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 //! Inputs: HTTP/1.1 on a bound listener; the gate that faults open and shut.
 //! Method: hyper, one task per connection; a cut resets the connection (`SO_LINGER` 0), as a server that died would.
 //! Invariants: a body larger than [`BODY_BOUND`] is refused; while the gate is shut, no connection is answered.
-//! Tested: `tests/kubernetes/faults.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::convert::Infallible;
 use std::io;

@@ -17,11 +17,11 @@ pub struct Status {
     /// The sentence for people.
     pub message: String,
     /// The member `details`; null when there are none.
-    pub details: Value,
+    pub details: Box<Value>,
     /// Seconds after which the server asks to be tried again.
     pub retry_after: Option<u32>,
     /// For an expired list: the token that goes on with what is there now.
-    pub go_on: Option<String>,
+    pub go_on: Option<Box<str>>,
 }
 
 /// One field that is wrong.
@@ -45,7 +45,14 @@ impl Cause {
 impl Status {
     /// A refusal with a code, a reason and a sentence.
     pub fn new(code: u16, reason: &str, message: impl Into<String>) -> Status {
-        Status { code, reason: reason.to_owned(), message: message.into(), details: Value::Null, retry_after: None, go_on: None }
+        Status {
+            code,
+            reason: reason.to_owned(),
+            message: message.into(),
+            details: Box::default(),
+            retry_after: None,
+            go_on: None,
+        }
     }
 
     fn about(mut self, group: &str, what: &str, name: &str) -> Status {
@@ -55,7 +62,7 @@ impl Status {
                 details.insert(key.to_owned(), json!(value));
             }
         }
-        self.details = Value::Object(details);
+        self.details = Box::new(Value::Object(details));
         self
     }
 
@@ -150,7 +157,7 @@ impl Status {
         }
         let mut value = json!({"kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code});
-        let mut details = self.details.clone();
+        let mut details = Value::clone(&self.details);
         if let Some(seconds) = self.retry_after {
             if details.is_null() {
                 details = json!({});

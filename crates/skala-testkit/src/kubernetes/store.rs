@@ -5,7 +5,7 @@
 //! Method: one counter of revisions for everything, as etcd has; each object is serialized once, and lists and watches copy
 //!   its bytes; each resource keeps a bounded log of changes, which watches read with a cursor of their own.
 //! Invariants: revisions only grow; a log holds every change after its `forgotten` revision, in order.
-//! Tested: `tests/kubernetes/watch.rs`.
+//! Tested: `tests/kubernetes/server.rs`, `tests/kubernetes/client.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //! Method: the merge keys that `k8s.io/api` declares, by the name of the list and what its items hold. The wished order of
 //!   elements is not kept: what is there stays in place, what is new comes last.
 //! Invariants: recursion ends with the patch's own depth, which the JSON reader bounds.
-//! Tested: `tests` below; `tests/kubernetes/patches.rs`.
+//! Tested: `tests` below; `tests/kubernetes/client.rs`, `tests/kubernetes/kubectl.rs`.
 
 use serde_json::{Map, Value};
 

@@ -5,7 +5,7 @@
 //! Method: each watch has a cursor in the log and is woken by the pulse, so that no event is lost or held for it; one that falls
 //!   behind the log's bound gets `ERROR` 410, as do those that start there.
 //! Invariants: events come in the order of revisions; a bookmark never names a revision whose events were not sent.
-//! Tested: `tests/kubernetes/watch.rs`.
+//! Tested: `tests/kubernetes/server.rs`, `tests/kubernetes/client.rs`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! Method: `k8s.io/apiserver/pkg/registry/generic/registry/store.go`: conversion, defaults and validation, identity and
 //!   version checks, separation of status, generation, no revision for a change of nothing, deletion by finalizers and grace.
 //! Invariants: an error leaves the store as it was.
-//! Tested: `tests/kubernetes/objects.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use std::sync::Arc;
 
@@ -294,7 +294,7 @@ fn spec_differs(kind: &Kind, version: &str, object: &Value, stored: &Value) -> b
         return object.get("spec") != stored.get("spec");
     }
     let status_apart = kind.version(version).is_some_and(|v| v.status);
-    let counted = |key: &str| !matches!(key, "metadata" | "kind" | "apiVersion") && !(status_apart && key == "status");
+    let counted = |key: &str| !(matches!(key, "metadata" | "kind" | "apiVersion") || status_apart && key == "status");
     let relevant = |value: &Value| -> Vec<(String, Value)> {
         let members = value.as_object().into_iter().flatten().filter(|(k, _)| counted(k));
         let mut members: Vec<_> = members.map(|(k, v)| (k.clone(), v.clone())).collect();

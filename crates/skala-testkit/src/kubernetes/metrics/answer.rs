@@ -2,7 +2,7 @@
 //!
 //! Inputs: a request; what is held; the pods that are running.
 //! Method: the API types of `k8s.io/metrics`; a metric that nobody has is 404, as adapters answer.
-//! Tested: `tests/kubernetes/metrics.rs`.
+//! Tested: `tests/kubernetes/server.rs`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

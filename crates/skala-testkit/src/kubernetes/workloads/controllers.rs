@@ -74,7 +74,8 @@ fn owner(object: &Value, kind: &str) -> Value {
 
 /// The hash of a template: FNV-1a, in the letters of names.
 fn hash(template: &Value) -> String {
-    let hash = template.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let hash =
+        template.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     format!("{:010x}", hash & 0xff_ffff_ffff)
 }
 
@@ -96,7 +97,8 @@ fn deploy(pass: &mut Pass<'_>, deployment: &Value) {
     let hash = hash(&deployment["spec"]["template"]);
     let current = format!("{name}-{hash}");
     let uid = meta::text(deployment, "uid");
-    let sets: Vec<Value> = pass.state.store.objects("replicasets.apps").filter(|e| e.indexed.owner == uid).map(|e| e.value()).collect();
+    let sets: Vec<Value> =
+        pass.state.store.objects("replicasets.apps").filter(|e| e.indexed.owner == uid).map(|e| e.value()).collect();
     let wanted = replicas(deployment);
     let number = |set: &Value, member: &str| set["status"][member].as_u64().unwrap_or(0) as usize;
     let new = sets.iter().find(|s| meta::text(s, "name") == current);
@@ -192,7 +194,8 @@ fn stateful_set(pass: &mut Pass<'_>, set: &Value, owned: &Owned) {
     let wanted = replicas(set);
     let name = meta::text(set, "name");
     let all: Vec<Arc<Entry>> = owned.get(meta::text(set, "uid")).cloned().unwrap_or_default();
-    let ordinal = |pod: &Entry| pod.key.name.strip_prefix(name).and_then(|n| n.strip_prefix('-')).and_then(|n| n.parse::<usize>().ok());
+    let ordinal =
+        |pod: &Entry| pod.key.name.strip_prefix(name).and_then(|n| n.strip_prefix('-')).and_then(|n| n.parse::<usize>().ok());
     let by_ordinal: BTreeMap<usize, Arc<Entry>> = all.iter().filter_map(|p| Some((ordinal(p)?, Arc::clone(p)))).collect();
     let in_order = set["spec"]["podManagementPolicy"] != "Parallel";
     let ready = by_ordinal.values().filter(|p| pass.is_ready(p)).count();
@@ -206,7 +209,8 @@ fn stateful_set(pass: &mut Pass<'_>, set: &Value, owned: &Owned) {
             Some(_) => {}
             None => {
                 let pod = format!("{name}-{at}");
-                let labels = [("statefulset.kubernetes.io/pod-name", pod.clone()), ("apps.kubernetes.io/pod-index", at.to_string())];
+                let labels =
+                    [("statefulset.kubernetes.io/pod-name", pod.clone()), ("apps.kubernetes.io/pod-index", at.to_string())];
                 create_pod(pass, set, "StatefulSet", &pod, &labels);
                 created += 1;
                 if in_order || created == BURST {

@@ -68,9 +68,8 @@ fn advance(pass: &mut Pass<'_>, kind: &Arc<Kind>, key: &Key, ready: bool) {
     let how = How { subresource: "status", ..How::new(kind, "v1") };
     let written = pass.state.update(&how, key, |mut pod| {
         let start = pod["status"]["startTime"].as_str().map_or_else(|| at.clone(), str::to_owned);
-        let condition = |name: &str, is: bool| {
-            json!({"type": name, "status": if is { "True" } else { "False" }, "lastTransitionTime": at})
-        };
+        let condition =
+            |name: &str, is: bool| json!({"type": name, "status": if is { "True" } else { "False" }, "lastTransitionTime": at});
         let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
         let statuses: Vec<Value> = containers
             .iter()
