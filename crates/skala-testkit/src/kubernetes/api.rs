@@ -117,8 +117,8 @@ impl Api {
             let key = Key::new(namespace, &name);
             state.ensure_namespace(namespace)?;
             if state.store.get(&kind.key(), &key).is_none() {
-                let made = state.create(&how, namespace, object.clone())?;
-                return state.put_status(&how, &made.entry.key, object);
+                let made = state.create(&How { whole: true, ..how }, namespace, object.clone())?;
+                return Ok(convert::from_storage(&kind, &version, made.entry.value()));
             }
             let mut wanted = object.clone();
             meta::metadata(&mut wanted)?.shift_remove("resourceVersion");

@@ -41,12 +41,14 @@ pub(crate) struct How<'a> {
     pub(crate) replaces: bool,
     /// Whether the change itself wrote the owners of fields.
     pub(crate) applies: bool,
+    /// Whether a new object keeps the status that it brings: a test's own objects do.
+    pub(crate) whole: bool,
 }
 
 impl<'a> How<'a> {
     pub(crate) fn new(kind: &'a Arc<Kind>, version: &'a str) -> How<'a> {
         let unknown = Unknown::Ignore;
-        How { kind, version, subresource: "", dry_run: false, unknown, replaces: false, applies: false }
+        How { kind, version, subresource: "", dry_run: false, unknown, replaces: false, applies: false, whole: false }
     }
 }
 
@@ -80,7 +82,8 @@ impl State {
         let kind = how.kind;
         let mut object = convert::to_storage(kind, how.version, object)?;
         meta::begin(&mut object, namespace, kind.counts)?;
-        if kind.version(how.version).is_some_and(|v| v.status)
+        if !how.whole
+            && kind.version(how.version).is_some_and(|v| v.status)
             && let Some(members) = object.as_object_mut()
         {
             members.shift_remove("status");

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Pod};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::events::{Event as Happened, EventType, Recorder, Reporter};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Config};
 use serde_json::json;
@@ -96,6 +97,35 @@ fn the_scale_of_a_deployment_is_written_with_a_version() {
 fn kube_scale(mut scale: k8s_openapi::api::autoscaling::v1::Scale) -> k8s_openapi::api::autoscaling::v1::Scale {
     scale.spec.get_or_insert_default().replicas = Some(1);
     scale
+}
+
+#[test]
+fn an_event_is_recorded_in_one_group_and_read_in_the_other() {
+    let cluster = Cluster::start();
+    run(async {
+        let client = client(&cluster);
+        let about = ObjectReference {
+            kind: Some("Pod".to_owned()),
+            name: Some("p".to_owned()),
+            namespace: Some("default".to_owned()),
+            ..Default::default()
+        };
+        let recorder = Recorder::new(client.clone(), Reporter { controller: "skala".to_owned(), instance: None });
+        let scaled = Happened {
+            type_: EventType::Normal,
+            reason: "Scaled".to_owned(),
+            note: Some("to 3".to_owned()),
+            action: "Scale".to_owned(),
+            secondary: None,
+        };
+        recorder.publish(&scaled, &about).await.expect("it is recorded");
+        recorder.publish(&scaled, &about).await.expect("it is counted");
+        let events: Api<k8s_openapi::api::core::v1::Event> = Api::default_namespaced(client);
+        let about = ListParams::default().fields("involvedObject.name=p,reason=Scaled,reportingComponent=skala");
+        let found = events.list(&about).await.expect("they are listed").items;
+        assert_eq!(found.len(), 1, "the second one joins the series of the first");
+        assert_eq!((found[0].message.as_deref(), found[0].series.as_ref().and_then(|s| s.count)), (Some("to 3"), Some(2)));
+    });
 }
 
 #[test]
