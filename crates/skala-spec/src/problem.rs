@@ -112,6 +112,16 @@ impl Text {
         self
     }
 
+    /// The same with these texts hidden. Short ones and numbers stay: they are no secrets, and they are parts of other words.
+    pub(crate) fn hiding<'a>(self, texts: impl IntoIterator<Item = &'a String>) -> Text {
+        let secret = |text: &&String| text.len() >= 4 && text.parse::<f64>().is_err();
+        texts.into_iter().filter(secret).fold(self, |text, hidden| Text {
+            message: text.message.replace(hidden, "***"),
+            reason: text.reason.replace(hidden, "***"),
+            help: text.help.replace(hidden, "***"),
+        })
+    }
+
     pub(crate) fn fix(mut self, help: impl Into<String>) -> Text {
         self.help = help.into();
         self
