@@ -8,9 +8,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{
-    Bound, Direction, MetricOutcome, MetricTrace, Outcome, Pass, PolicyKind, PolicyLimit, Rule, Step, Verdict,
-};
+use crate::{Bound, Direction, MetricOutcome, MetricTrace, Outcome, Pass, PolicyKind, PolicyLimit, Rule, Step, Verdict};
 
 impl Outcome {
     /// Lines for people: each metric, each step, and what would change the answer.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use skala_hpa::{MetricSpec, Phase, Pod, PodClass, ReadyStatus, Reading, Requests, Target};
+use skala_hpa::{MetricSpec, Phase, Pod, PodClass, Reading, ReadyStatus, Requests, Target};
 
 use crate::world::*;
 
@@ -85,12 +85,7 @@ fn average(size: i32, target: i64, pods: &str, values: &[i64], expected: &Expect
     expected.assert_eq(&grouped(size, pods, values, |r| (custom(Target::average_value(target)), r)).first());
 }
 
-fn grouped(
-    size: i32,
-    pods: &str,
-    values: &[i64],
-    metric: impl FnOnce(Reading) -> (MetricSpec, Reading),
-) -> World {
+fn grouped(size: i32, pods: &str, values: &[i64], metric: impl FnOnce(Reading) -> (MetricSpec, Reading)) -> World {
     let mut w = world(size);
     let mut values = values.iter().copied();
     let mut readings = vec![];
@@ -209,7 +204,13 @@ fn samples_of_strangers() {
 #[test]
 fn what_makes_a_metric_of_pods_fail() {
     let none = "did not receive metrics for targeted pods (pods might be unready)";
-    utilization(2, 50, "mm", &[], &expect![[r#"failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)"#]]);
+    utilization(
+        2,
+        50,
+        "mm",
+        &[],
+        &expect![[r#"failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)"#]],
+    );
     assert_eq!(grouped(2, "uu", &[], |r| (custom(Target::average_value(1)), r)).first(), none);
     assert_eq!(grouped(2, "ii", &[], |r| (custom(Target::average_value(1)), r)).first(), none);
     assert_eq!(
@@ -226,7 +227,8 @@ fn what_makes_a_metric_of_pods_fail() {
     // A request is needed of every pod, an ignored one included.
     expect!["failed to get cpu utilization: missing request for cpu in container app of Pod api-2"]
         .assert_eq(&with(Requests::Missing("missing request for cpu in container app of Pod api-2".into())));
-    expect!["failed to get cpu utilization: no metrics returned matched known pods"].assert_eq(&with(Requests::Milli(vec![0, 5])));
+    expect!["failed to get cpu utilization: no metrics returned matched known pods"]
+        .assert_eq(&with(Requests::Milli(vec![0, 5])));
     expect!["failed to get cpu utilization: the reading lacks requests of some pods"].assert_eq(&with(Requests::Milli(vec![5])));
     expect!["failed to get cpu utilization: requests of the pods add up to a negative total"]
         .assert_eq(&with(Requests::Milli(vec![-5, 5])));
@@ -237,8 +239,20 @@ fn what_makes_a_metric_of_pods_fail() {
 
 #[test]
 fn sums_do_not_wrap() {
-    utilization(2, 50, "rr", &[i64::MAX, i64::MAX], &expect!["85899346: 2147483647% 9223372036854775807m mean r=42949672.940/2 Scaled"]);
-    average(2, 1, "rr", &[i64::MAX, i64::MAX], &expect!["2147483647: 9223372036854775807m mean r=9223372036854775808.000/2 Scaled"]);
+    utilization(
+        2,
+        50,
+        "rr",
+        &[i64::MAX, i64::MAX],
+        &expect!["85899346: 2147483647% 9223372036854775807m mean r=42949672.940/2 Scaled"],
+    );
+    average(
+        2,
+        1,
+        "rr",
+        &[i64::MAX, i64::MAX],
+        &expect!["2147483647: 9223372036854775807m mean r=9223372036854775808.000/2 Scaled"],
+    );
     utilization(2, i32::MAX, "rm", &[0], &expect!["1: 0% 0m mean r=0.000/1 r2=0.500/2 Scaled"]);
 }
 
@@ -246,6 +260,7 @@ fn sums_do_not_wrap() {
 fn an_average_value_wins_over_a_utilization() {
     let both = Target { average_value: Some(250), ..Target::utilization(90) };
     expect!["4: 500m mean r=2.000/2 Scaled"].assert_eq(&world(2).metric(cpu(both), all(2, 500)).first());
-    let container = MetricSpec::ContainerResource { name: "cpu".into(), container: "app".into(), target: Target::utilization(25) };
+    let container =
+        MetricSpec::ContainerResource { name: "cpu".into(), container: "app".into(), target: Target::utilization(25) };
     expect!["4: 50% 500m mean r=2.000/2 Scaled"].assert_eq(&world(2).metric(container, all(2, 500)).first());
 }

@@ -1,7 +1,7 @@
 //! Object and External metrics.
 
 use expect_test::{Expect, expect};
-use skala_hpa::{Phase, Pod, ReadyStatus, Reading, Scale, Target, TargetKind};
+use skala_hpa::{Phase, Pod, Reading, ReadyStatus, Scale, Target, TargetKind};
 
 use crate::world::*;
 

@@ -105,11 +105,7 @@ pub(crate) fn policy(kind: PolicyKind, value: i32, period_seconds: i32) -> Scali
 }
 
 pub(crate) fn rules(window: i32, policies: &[ScalingPolicy]) -> ScalingRules {
-    ScalingRules {
-        stabilization_window_seconds: Some(window),
-        policies: Some(policies.to_vec()),
-        ..ScalingRules::default()
-    }
+    ScalingRules { stabilization_window_seconds: Some(window), policies: Some(policies.to_vec()), ..ScalingRules::default() }
 }
 
 impl World {
@@ -173,8 +169,13 @@ impl World {
         })
     }
 
-    /// The size, and the reasons of the conditions, those that are False with a `!`.
+    /// The size, and the reasons of the conditions, those that are False with a `!`; `ScaledToZero` only where it is True.
     pub(crate) fn line(&self) -> String {
+        self.full_line().trim_end_matches(" !NotScaledToZero").to_owned()
+    }
+
+    /// The same with every condition.
+    pub(crate) fn full_line(&self) -> String {
         let outcome = self.run();
         let size = |s: Option<i32>| s.map_or("?".to_owned(), |s| s.to_string());
         let arrow = if outcome.rescale { "->" } else { "==" };
@@ -193,11 +194,9 @@ impl World {
         let Some(proposal) = told.proposal else { return told.error.clone().unwrap_or_default() };
         let mut line = format!("{proposal}:");
         let current = told.current;
-        for (value, unit) in [
-            (current.average_utilization.map(i64::from), "%"),
-            (current.average_value, "m mean"),
-            (current.value, "m"),
-        ] {
+        for (value, unit) in
+            [(current.average_utilization.map(i64::from), "%"), (current.average_value, "m mean"), (current.value, "m")]
+        {
             if let Some(value) = value {
                 line += &format!(" {value}{unit}");
             }
