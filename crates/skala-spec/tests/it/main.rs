@@ -8,6 +8,7 @@ mod problems;
 mod robust;
 mod scalars;
 mod scaling;
+mod sources;
 
 use skala_spec::{LoadOptions, Loaded, Source, load as load_file};
 
