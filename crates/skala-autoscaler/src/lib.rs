@@ -9,6 +9,7 @@
 //!   a metric that fails never shrinks a service.
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
+mod books;
 mod formula;
 pub mod budget;
 pub mod coupling;

@@ -45,6 +45,17 @@ fn activation_is_strictly_above() {
     s.metrics.push(with(total("other", 10.0), MetricOptions::default()));
     let both = |a, b| once(s.clone(), &of(vec![]).signal("lag", T0, a).signal("other", T0, b)).desired.0;
     assert_eq!([both(0.0, 0.0), both(3.0, 0.0), both(3.0, 1.0), both(9.0, 0.0)], [0, 0, 1, 1]);
+    // At zero there is no CPU to read, which is no reason to start.
+    s.metrics[1] = cpu(50.0).into();
+    assert_eq!([3.0, 9.0].map(|x| once(s.clone(), &of(vec![]).signal("lag", T0, x)).desired.0), [0, 1]);
+    // Nor is another source that fails, unless its fallback says so.
+    let mut s = worker(0);
+    s.metrics.push(total("other", 10.0).into());
+    let silent = of(vec![]).signal("lag", T0, 3.0).broken("other", None, 9);
+    assert_eq!(once(s.clone(), &silent).desired, Replicas(0));
+    s.metrics[1].options.fallback =
+        Some(Fallback { failure_threshold: 3, replicas: Replicas(2), behavior: FallbackBehavior::Static });
+    assert_eq!(once(s, &silent).desired, Replicas(2));
 }
 
 #[test]
@@ -162,7 +173,7 @@ fn what_is_not_known_does_not_idle() {
         &once(s.clone(), &broken(1)),
         expect![[r#"
             1 stays: at target
-              metric lag (target 10 per replica) failed: lag could not be read (9 failures in a row): connection refused
+              metric lag (target 10 per replica) failed: lag could not be read (9 failed attempts): connection refused
               metric cpu 1% (target 50%) wants 1
         "#]],
     );

@@ -100,8 +100,8 @@ fn what_is_no_value() {
         lag (target 10 per replica) failed: a sample is not a number of at least 0
         lag (target 10 per replica) failed: a sample is not a number of at least 0
         lag (target 10 per replica) failed: the youngest sample is 16s old
-        lag (target 10 per replica) failed: lag could not be read (2 failures in a row): connection refused
-        lag (target 10 per replica) failed: lag could not be read (9 failures in a row): connection refused
+        lag (target 10 per replica) failed: lag could not be read (2 failed attempts): connection refused
+        lag (target 10 per replica) failed: lag could not be read (9 failed attempts): connection refused
     "#]]
     .assert_eq(&text);
     // A failed attempt does not make a young value old.
@@ -260,7 +260,7 @@ fn formulas() {
         &once(free(1, 50, &[formula("max(a, b)", 5.0)]), &broken),
         expect![[r#"
             3 stays: mix failed
-              metric mix (target 5 per replica) failed: b could not be read (1 failures in a row): connection refused
+              metric mix (target 5 per replica) failed: b could not be read (1 failed attempt): connection refused
         "#]],
     );
 }
@@ -277,8 +277,8 @@ fn fallbacks() {
     check(
         &run(Static, 2, 4),
         expect![[r#"
-            2 -> 6: lag (target 10 per replica) falls back to 6: lag could not be read (4 failures in a row): connection refused
-              metric lag (target 10 per replica) falls back to 6: lag could not be read (4 failures in a row): connection refused
+            2 -> 6: lag (target 10 per replica) falls back to 6: lag could not be read (4 failed attempts): connection refused
+              metric lag (target 10 per replica) falls back to 6: lag could not be read (4 failed attempts): connection refused
               start 3 4 5 6
         "#]],
     );
@@ -287,15 +287,15 @@ fn fallbacks() {
         &run(Static, 2, 3),
         expect![[r#"
             2 stays: lag failed
-              metric lag (target 10 per replica) failed: lag could not be read (3 failures in a row): connection refused
+              metric lag (target 10 per replica) failed: lag could not be read (3 failed attempts): connection refused
         "#]],
     );
     // From zero, and for a source that was never reached.
     check(
         &run(CurrentReplicas, 0, 9),
         expect![[r#"
-            0 -> 6: lag (target 10 per replica) falls back to 6: lag could not be read (9 failures in a row): connection refused
-              metric lag (target 10 per replica) falls back to 6: lag could not be read (9 failures in a row): connection refused
+            0 -> 6: lag (target 10 per replica) falls back to 6: lag could not be read (9 failed attempts): connection refused
+              metric lag (target 10 per replica) falls back to 6: lag could not be read (9 failed attempts): connection refused
               start 1 2 3 4 5 6
         "#]],
     );
@@ -314,7 +314,7 @@ fn fallbacks() {
         expect![[r#"
             4 -> 8: cpu 90% (target 50%) wants 8
               metric cpu 90% (target 50%) wants 8
-              metric mix (target 10 per replica) falls back to 2: lag could not be read (1 failures in a row): connection refused
+              metric mix (target 10 per replica) falls back to 2: lag could not be read (1 failed attempt): connection refused
               else 2 if metric cpu were absent
               start 5 6 7 8
         "#]],
