@@ -9,6 +9,7 @@
 //! Invariants: lower <= target <= upper; within `minAllowed` and `maxAllowed`; the state is bounded.
 //! Tested: `tests`; the parts in their modules.
 
+mod buckets;
 mod checkpoint;
 mod config;
 mod conflict;
@@ -20,11 +21,12 @@ mod state;
 mod tests;
 mod update;
 
+pub use buckets::Buckets;
 pub use checkpoint::{Checkpoint, CheckpointError, HistogramCheckpoint};
 pub use config::{Config, ConfigProblem, ConfigSpec, Percentiles};
 pub use conflict::{Conflict, Signal, conflicts};
 pub use estimate::{Note, Recommendation, Span, confidence, recommend, recommend_all};
-pub use histogram::{Buckets, Histogram};
+pub use histogram::Histogram;
 pub use state::{OomFloor, ReplicaPeaks, State};
 pub use update::{Running, Update, UpdateRule, Worth, worth_updating};
 

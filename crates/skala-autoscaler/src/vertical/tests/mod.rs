@@ -2,6 +2,7 @@
 //! up widths that grow by 5 %, weights by hand.
 
 mod estimate;
+mod histogram;
 mod peaks;
 mod properties;
 mod state;
