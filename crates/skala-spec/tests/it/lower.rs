@@ -271,8 +271,9 @@ services:
   c: {command: [x, $PORT]}
 "#;
     let sources = good(text).sources();
-    let rows: Vec<_> = sources.iter().map(|s| (s.service.as_str(), s.name.as_str(), s.poll.as_secs())).collect();
-    assert_eq!(rows, [("a", "one", 10), ("b", "one", 3), ("b", "two", 10)]);
+    let rows: Vec<_> = sources.iter().map(|s| (s.key(), s.poll.as_secs(), s.target)).collect();
+    let row = |key: &str, poll, target| (key.to_owned(), poll, target);
+    assert_eq!(rows, [row("a/one", 10, Some(5.0)), row("b/one", 3, Some(5.0)), row("b/two", 10, None)]);
     assert_eq!(sources[0].source, sources[1].source, "equal sources can be read once");
     assert_ne!(sources[1].source, sources[2].source);
 }
