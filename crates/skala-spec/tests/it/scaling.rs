@@ -314,6 +314,24 @@ windows:
     );
 }
 
+/// What only the deciding crate can tell is told at its place.
+#[test]
+fn what_the_deciding_crate_refuses() {
+    check(
+        r#"maxReplicas: 4
+metrics: [{name: jobs, http: {url: "http://a/b"}, onlyInFormula: true}, {name: lag, http: {url: "http://a/c"}, target: 3}]
+formula: {expression: "jobs * 2", target: 3}
+windows: [{name: never, start: "0 0 30 2 *", end: "0 8 * * *", minReplicas: 2}]"#,
+        expect![[r#"
+            skala.yaml:9:38: error[E0521] services.api.autoscaling.windows[0].start: this never comes
+        "#]],
+    );
+    check(
+        "minReplicas: 2\nmaxReplicas: 4\nwindows: [{name: noon, start: 0 11 * * *, end: 0 13 * * *, minReplicas: 4}]",
+        expect![[""]],
+    );
+}
+
 #[test]
 fn the_vertical_axis() {
     check(
