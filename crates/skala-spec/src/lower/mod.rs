@@ -5,6 +5,7 @@
 
 mod hpa;
 mod knative;
+mod links;
 mod money;
 mod policy;
 mod sources;
@@ -17,6 +18,7 @@ use skala_types::Replicas;
 use crate::model::{Autoscaling, Balance, Mode, Scale, Service};
 
 pub(crate) use hpa::whole_percent;
+pub use money::BudgetOf;
 pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
 pub use vertical::VerticalAxis;
