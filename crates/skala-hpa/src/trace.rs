@@ -34,6 +34,9 @@ pub struct MetricTrace {
     pub tolerance: Tolerance,
     /// What the ratio was taken against, in milli or percent.
     pub target: i64,
+    /// The `status.replicas` that one value was compared per; absent where it is compared as a total, or as a mean over pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_replicas: Option<i32>,
     /// From the samples as they came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Pass>,

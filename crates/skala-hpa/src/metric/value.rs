@@ -44,6 +44,7 @@ pub(super) fn per_replica(context: &Context<'_>, value: i64, target: i64, trace:
     // At zero replicas this is infinite or not a number, and neither is within any tolerance.
     let ratio = value as f64 / (target as f64 * f64::from(replicas));
     trace.target = target;
+    trace.per_replicas = Some(replicas);
     trace.first = Some(Pass { samples: 1, value, ratio });
     let average = match replicas {
         _ if value as f64 >= i64::MAX as f64 => i64::MAX,
