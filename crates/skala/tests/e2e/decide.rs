@@ -35,7 +35,8 @@ fn a_line_per_document() {
     let found = answers(&skala, "lines.json", 0);
     let sizes: Vec<_> = found.iter().map(|a| (a["desiredReplicas"].as_i64(), a["rescale"].as_bool())).collect();
     assert_eq!(sizes, [(Some(4), Some(true)), (Some(3), Some(true))]);
-    assert_eq!(found[0]["history"]["recommendations"][1], Value::Null, "a controller that just started logs one entry in one");
+    let logged = &found[0]["history"]["recommendations"];
+    assert_eq!((&logged[0]["replicas"], &logged[1]["replicas"]), (&json!(2), &json!(4)), "a new controller begins with the size it finds");
     for text in [format!("{first:#}{second:#}"), format!("[{first},{second}]"), format!("---\n{first}\n---\n{second:#}\n")] {
         skala.write("stream", &text);
         assert_eq!(answers(&skala, "stream", 0), found, "{text}");
