@@ -8,7 +8,8 @@ use serde_json::Value;
 /// Decide; know no sockets, files, clocks.
 const PURE: &[&str] = &["skala-types", "skala-spec", "skala-hpa", "skala-autoscaler", "skala-balance", "skala-manifests"];
 /// Talk; do not know one another, except `skala-runtime`.
-const EDGE: &[&str] = &["skala-runtime", "skala-gateway", "skala-controller", "skala-load", "skala-console", "skala-signals", "skala-kubernetes"];
+const EDGE: &[&str] =
+    &["skala-runtime", "skala-gateway", "skala-controller", "skala-load", "skala-console", "skala-signals", "skala-kubernetes"];
 /// What a pure crate must not pull in, however deep.
 const IMPURE: &[&str] = &["tokio", "mio", "socket2", "rustix", "nix", "rusqlite", "axum", "hyper", "ureq"];
 
