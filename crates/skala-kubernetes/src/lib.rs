@@ -8,11 +8,14 @@
 //! Tested: `tests/it` against testkit's API server.
 
 mod api;
+mod cluster;
 mod connect;
 mod election;
 mod jitter;
+mod queue;
 mod settings;
 mod sources;
+mod watch;
 
 pub use api::{Api, ApiError, ApiTotals};
 pub use connect::{ConnectError, Target, connect};

@@ -23,6 +23,11 @@ impl Path {
         path
     }
 
+    /// `/apis/GROUP`: the versions of a group.
+    pub(crate) fn group(group: &str) -> Path {
+        Path { text: String::new(), has_query: false }.segment("apis").segment(group)
+    }
+
     /// Objects of a kind, in one namespace or in all.
     pub(crate) fn objects(group_version: &str, namespace: Option<&str>, plural: &str) -> Path {
         let path = Path::group_version(group_version);

@@ -1,0 +1,189 @@
+//! What is kept of watched objects, by namespace and name, with the age of the whole.
+//!
+//! Invariants: a list that was begun replaces everything at once, never half; age counts from before the server was asked.
+//! Tested: `tests` below.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+/// Namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+}
+
+impl Key {
+    pub(crate) fn new(namespace: &str, name: &str) -> Key {
+        Key { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// An object as it arrives, and what is kept of it.
+pub(crate) trait Item {
+    type Kept: Send + Sync;
+
+    fn key(&self) -> Key;
+    fn resource_version(&self) -> &str;
+    fn keep(self) -> Self::Kept;
+}
+
+/// Objects of one namespace by name.
+type Space<K> = BTreeMap<Arc<str>, Arc<K>>;
+
+struct Inside<K> {
+    spaces: BTreeMap<Arc<str>, Space<K>>,
+    confirmed: Option<Instant>,
+    failure: Option<&'static str>,
+}
+
+/// The local copy of one kind.
+pub(crate) struct Store<K>(RwLock<Inside<K>>);
+
+/// A list under way.
+pub(crate) struct Filling<K>(BTreeMap<Arc<str>, Space<K>>);
+
+impl<K> Filling<K> {
+    pub(crate) fn put(&mut self, key: Key, kept: K) {
+        self.0.entry(key.namespace).or_default().insert(key.name, Arc::new(kept));
+    }
+}
+
+impl<K: Send + Sync> Store<K> {
+    pub(crate) fn new() -> Store<K> {
+        Store(RwLock::new(Inside { spaces: BTreeMap::new(), confirmed: None, failure: None }))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inside<K>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Inside<K>) -> R) -> R {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long ago the server last confirmed the copy; none before the first list.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.read().confirmed.map(|at| at.elapsed())
+    }
+
+    /// What went wrong last, while it is wrong.
+    pub(crate) fn failure(&self) -> Option<&'static str> {
+        self.read().failure
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<K>> {
+        self.read().spaces.get(&key.namespace)?.get(&key.name).cloned()
+    }
+
+    /// The objects of a namespace that pass a test.
+    pub(crate) fn of(&self, namespace: &str, mut pass: impl FnMut(&K) -> bool) -> Vec<(Arc<str>, Arc<K>)> {
+        let inside = self.read();
+        let space = inside.spaces.get(namespace).into_iter().flatten();
+        space.filter(|(_, kept)| pass(kept)).map(|(name, kept)| (name.clone(), kept.clone())).collect()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let inside = self.read();
+        let key = |(space, name): (&Arc<str>, &Arc<str>)| Key { namespace: space.clone(), name: name.clone() };
+        inside.spaces.iter().flat_map(|(space, all)| all.keys().map(move |name| (space, name))).map(key).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read().spaces.values().map(BTreeMap::len).sum()
+    }
+
+    pub(crate) fn fill(&self) -> Filling<K> {
+        Filling(BTreeMap::new())
+    }
+
+    /// Takes a finished list; returns every key that is, or was, there.
+    pub(crate) fn replace(&self, filling: Filling<K>, began: Instant) -> Vec<Key> {
+        let before = self.keys();
+        self.change(|inside| {
+            inside.spaces = filling.0;
+            inside.confirmed = Some(began);
+            inside.failure = None;
+        });
+        let mut keys = self.keys();
+        keys.extend(before);
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    pub(crate) fn put(&self, key: Key, kept: K) {
+        self.change(|inside| inside.spaces.entry(key.namespace).or_default().insert(key.name, Arc::new(kept)));
+    }
+
+    pub(crate) fn remove(&self, key: &Key) {
+        self.change(|inside| {
+            let Some(space) = inside.spaces.get_mut(&key.namespace) else { return };
+            space.remove(&key.name);
+            if space.is_empty() {
+                inside.spaces.remove(&key.namespace);
+            }
+        });
+    }
+
+    pub(crate) fn confirmed(&self, at: Instant) {
+        self.change(|inside| {
+            inside.confirmed = Some(at);
+            inside.failure = None;
+        });
+    }
+
+    pub(crate) fn failed(&self, why: &'static str) {
+        self.change(|inside| inside.failure = Some(why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_replaces_everything_and_names_what_left() {
+        let store: Store<u32> = Store::new();
+        assert_eq!(store.age(), None);
+        let mut first = store.fill();
+        first.put(Key::new("a", "x"), 1);
+        first.put(Key::new("b", "y"), 2);
+        store.replace(first, Instant::now());
+        let mut second = store.fill();
+        second.put(Key::new("b", "y"), 3);
+        second.put(Key::new("b", "z"), 4);
+        let changed = store.replace(second, Instant::now());
+        assert_eq!(changed, [Key::new("a", "x"), Key::new("b", "y"), Key::new("b", "z")]);
+        assert_eq!(store.keys(), [Key::new("b", "y"), Key::new("b", "z")]);
+        assert_eq!(store.of("b", |n| *n > 3).len(), 1);
+    }
+
+    #[test]
+    fn age_counts_from_the_last_confirmation_and_failures_do_not_refresh_it() {
+        let store: Store<u32> = Store::new();
+        store.replace(store.fill(), Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
+        store.failed("Timeout");
+        assert!(store.age().unwrap() >= Duration::from_secs(60));
+        assert_eq!(store.failure(), Some("Timeout"));
+        store.confirmed(Instant::now());
+        assert!(store.age().unwrap() < Duration::from_secs(30));
+        assert_eq!(store.failure(), None);
+    }
+
+    #[test]
+    fn an_empty_namespace_leaves_nothing_behind() {
+        let store: Store<u32> = Store::new();
+        store.put(Key::new("a", "x"), 1);
+        store.remove(&Key::new("a", "x"));
+        store.remove(&Key::new("a", "x"));
+        assert_eq!((store.len(), store.read().spaces.len()), (0, 0));
+    }
+}
