@@ -1,1 +1,3 @@
 //! Kubernetes' objects as skala reads and writes them.
+
+pub mod export;
