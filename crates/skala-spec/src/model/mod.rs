@@ -14,6 +14,7 @@ mod platform;
 mod probe;
 mod route;
 mod service;
+mod source;
 mod v2;
 
 pub use autoscaling::Autoscaling;
@@ -25,6 +26,11 @@ pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
 pub use route::{Balance, Route};
 pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};
+pub use source::{
+    HttpSource, KafkaSasl, KafkaSource, NatsSource, NotOneSource, OffsetReset, PostgresSource, PrometheusSource, RabbitmqBy,
+    RabbitmqSource, RedisKey, RedisSource, RedisStream, RedisStreamBy, SaslMechanism, Source, SourceEntry, SourceProblem, Tls,
+    Url,
+};
 pub use v2::{
     ContainerResourceMetric, ExternalMetric, MetricIdentifier, MetricTarget, MetricType, ObjectMetric, ObjectReference,
     PodsMetric, ResourceMetric, TargetType,

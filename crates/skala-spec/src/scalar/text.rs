@@ -17,7 +17,7 @@ pub(crate) const FILE_KEY: &str = "file";
 pub(crate) const SECRET_KEY: &str = "$secret";
 
 /// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {
@@ -51,7 +51,7 @@ impl Serialize for Secret {
 }
 
 /// The value of a replica's environment variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EnvValue {
     /// Written in the file.
     Plain(String),
