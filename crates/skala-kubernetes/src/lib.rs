@@ -12,6 +12,7 @@ mod cluster;
 mod connect;
 mod election;
 mod jitter;
+mod objects;
 mod queue;
 mod settings;
 mod sources;

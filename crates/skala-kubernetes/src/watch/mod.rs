@@ -162,9 +162,9 @@ where
         let changed = match event {
             WatchEvent::Added(item) | WatchEvent::Modified(item) => {
                 let (key, version) = (item.key(), item.resource_version().to_owned());
-                store.put(key.clone(), item.keep());
+                let matters = store.put(key.clone(), item.keep(), T::matters);
                 place = version;
-                Some(key)
+                matters.then_some(key)
             }
             WatchEvent::Deleted(item) => {
                 store.remove(&item.key());

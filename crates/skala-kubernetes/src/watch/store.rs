@@ -33,6 +33,11 @@ pub(crate) trait Item {
     fn key(&self) -> Key;
     fn resource_version(&self) -> &str;
     fn keep(self) -> Self::Kept;
+
+    /// Whether a change is worth another look.
+    fn matters(_old: &Self::Kept, _new: &Self::Kept) -> bool {
+        true
+    }
 }
 
 /// Objects of one namespace by name.
@@ -40,6 +45,8 @@ type Space<K> = BTreeMap<Arc<str>, Arc<K>>;
 
 struct Inside<K> {
     spaces: BTreeMap<Arc<str>, Space<K>>,
+    /// Rises with every change that matters.
+    epoch: u64,
     confirmed: Option<Instant>,
     failure: Option<&'static str>,
 }
@@ -58,7 +65,7 @@ impl<K> Filling<K> {
 
 impl<K: Send + Sync> Store<K> {
     pub(crate) fn new() -> Store<K> {
-        Store(RwLock::new(Inside { spaces: BTreeMap::new(), confirmed: None, failure: None }))
+        Store(RwLock::new(Inside { spaces: BTreeMap::new(), epoch: 0, confirmed: None, failure: None }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inside<K>> {
@@ -109,6 +116,7 @@ impl<K: Send + Sync> Store<K> {
         let before = self.keys();
         self.change(|inside| {
             inside.spaces = filling.0;
+            inside.epoch += 1;
             inside.confirmed = Some(began);
             inside.failure = None;
         });
@@ -119,12 +127,32 @@ impl<K: Send + Sync> Store<K> {
         keys
     }
 
-    pub(crate) fn put(&self, key: Key, kept: K) {
-        self.change(|inside| inside.spaces.entry(key.namespace).or_default().insert(key.name, Arc::new(kept)));
+    /// Takes an object; tells whether that `matters`.
+    pub(crate) fn put(&self, key: Key, kept: K, matters: impl Fn(&K, &K) -> bool) -> bool {
+        self.change(|inside| {
+            let kept = Arc::new(kept);
+            let old = inside.spaces.entry(key.namespace).or_default().insert(key.name, kept.clone());
+            let changed = old.is_none_or(|old| matters(&old, &kept));
+            inside.epoch += u64::from(changed);
+            changed
+        })
+    }
+
+    /// Rises with every change that matters.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.read().epoch
+    }
+
+    /// Every object with its key.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Arc<str>, &Arc<str>, &K)) {
+        for (space, all) in &self.read().spaces {
+            all.iter().for_each(|(name, kept)| visit(space, name, kept));
+        }
     }
 
     pub(crate) fn remove(&self, key: &Key) {
         self.change(|inside| {
+            inside.epoch += 1;
             let Some(space) = inside.spaces.get_mut(&key.namespace) else { return };
             space.remove(&key.name);
             if space.is_empty() {
@@ -181,7 +209,8 @@ mod tests {
     #[test]
     fn an_empty_namespace_leaves_nothing_behind() {
         let store: Store<u32> = Store::new();
-        store.put(Key::new("a", "x"), 1);
+        assert!(store.put(Key::new("a", "x"), 1, |_, _| false));
+        assert!(!store.put(Key::new("a", "x"), 2, |_, _| false));
         store.remove(&Key::new("a", "x"));
         store.remove(&Key::new("a", "x"));
         assert_eq!((store.len(), store.read().spaces.len()), (0, 0));
