@@ -152,6 +152,6 @@ mod tests {
     fn numbers_and_texts_and_neither() {
         let read = |json: &str| serde_json::from_str::<Quantity>(json).unwrap().milli();
         assert_eq!([read("2"), read("\"2\""), read("0.5"), read("{}"), read("null")], [Some(2000), Some(2000), Some(500), None, None]);
-        assert_eq!([as_f64("100m"), as_f64("0.35"), as_f64("2")], [Some(0.1), Some(0.35), Some(2.0)]);
+        assert_eq!([as_f64("100m"), as_f64("0.05"), as_f64("2")], [Some(0.1), Some(0.05), Some(2.0)]);
     }
 }
