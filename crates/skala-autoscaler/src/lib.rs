@@ -9,6 +9,7 @@
 //!   a metric that fails never shrinks a service.
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
+mod formula;
 mod math;
 mod metric;
 mod observation;
@@ -16,21 +17,33 @@ mod plan;
 mod policy;
 mod report;
 mod rules;
+mod schedule;
 mod spec;
 mod state;
+mod text;
 mod validate;
 mod victims;
 
+pub use formula::{Formula, FormulaError, FormulaProblem};
 pub use metric::{Failure, MetricReport, MetricResult, Reading, Why, Window};
-pub use observation::{Directive, Observation, Phase, ReplicaObservation, StationWindows};
-pub use plan::{Action, Plan, plan};
-pub use policy::{InvalidPolicy, Policy};
-pub use report::{Absent, Change, Clamp, Counterfactual, Detail, Held, Input, InputName, Outcome, Report, Rule, Unit};
-pub use spec::{
-    Behavior, Direction, MetricName, MetricSpec, PolicyKind, PolicySpec, Quantile, ResourceRequests, ResourceTarget,
-    ScalingPolicy, ScalingRules, SelectPolicy,
+pub use observation::{
+    Ceiling, CeilingKind, Directive, Observation, Phase, QueueObservation, ReplicaObservation, Rollout, SignalObservation,
+    StationWindows,
 };
-pub use state::{Average, LastScale, Recommendation, RecommendationLog, ScaleEvent, ScaleEvents, Startups, State};
+pub use plan::{Action, Plan, Planned, plan, plan_into};
+pub use policy::{InvalidPolicy, Policy};
+pub use report::{
+    Absent, Bounds, Change, Clamp, Counterfactual, Detail, Flapping, Held, Input, InputName, Outcome, Report, Rule, Unit,
+};
+pub use spec::{
+    Behavior, CronWindow, Direction, Fallback, FallbackBehavior, MetricBehavior, MetricEntry, MetricName, MetricOptions,
+    MetricSpec, PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy,
+    ScalingRules, SelectPolicy, SignalTarget,
+};
+pub use state::{
+    Average, LastScale, MetricLog, Recommendation, RecommendationLog, ScaleEvent, ScaleEvents, Startups, State, Turn,
+};
+pub use text::Text;
 pub use validate::{PolicyError, PolicyProblem};
 
 /// The most replicas that any policy or manual hold may ask for; a slip of the finger must not fork a machine to death.

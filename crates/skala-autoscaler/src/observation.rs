@@ -3,8 +3,12 @@
 //! Decides: nothing; missing data is a value here, not an error.
 //! Units: as in `skala_types`; every sample carries its time.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use skala_types::{Bytes, Cores, ReplicaId, Replicas, Sampled, StationSample, Time};
+
+use crate::Text;
 
 /// One look at a service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +22,95 @@ pub struct Observation {
     pub station: Option<StationWindows>,
     /// What a person asked for.
     pub directive: Option<Directive>,
+    /// Numbers from outside, in any order; the first of a name counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalObservation>,
+    /// A rolling update that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+    /// Sizes that something beyond the service allows at most: a budget, a database's connections, a provider's quota.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ceilings: Vec<Ceiling>,
+}
+
+/// A number from outside, as it was last read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalObservation {
+    /// Its name, as metrics and formulas call it.
+    pub name: Text,
+    /// The last good value with its time; none when there never was one. For a queue: its backlog.
+    pub value: Option<Sampled<f64>>,
+    /// What a queue reports besides, true at `value.at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueObservation>,
+    /// What the last attempt failed with; none when it went well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Text>,
+    /// Attempts that failed in a row.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+impl SignalObservation {
+    /// A value that was read without a failure.
+    pub fn read(name: impl Into<Text>, at: Time, value: f64) -> SignalObservation {
+        let value = Some(Sampled::new(at, value));
+        SignalObservation { name: name.into(), value, queue: None, error: None, failures: 0 }
+    }
+
+    /// A source that has never been read.
+    pub fn failed(name: impl Into<Text>, error: impl Into<Text>, failures: u32) -> SignalObservation {
+        SignalObservation { name: name.into(), value: None, queue: None, error: Some(error.into()), failures }
+    }
+}
+
+/// What a queue reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct QueueObservation {
+    /// Tasks that wait for a worker.
+    pub ready: f64,
+    /// Tasks that a worker has.
+    pub leased: f64,
+    /// Tasks that fall due within a worker's start-up time.
+    pub due_soon: f64,
+    /// Age of the oldest ready task; none when there is none, or when the source cannot tell.
+    pub oldest_age: Option<Duration>,
+    /// Tasks that come, per second.
+    pub arrival_rate: Option<f64>,
+    /// Tasks that are done, per second.
+    pub completion_rate: Option<f64>,
+}
+
+/// A rolling update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// Replicas among the observed ones that exist only for the update.
+    pub surge: Replicas,
+}
+
+/// A size that something beyond the service allows at most; `minReplicas` wins over it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ceiling {
+    /// What kind of thing.
+    pub kind: CeilingKind,
+    /// The size.
+    pub replicas: Replicas,
+    /// What it is, and the sum behind it, in words: `postgres main: 80 connections / 10 per replica`.
+    pub by: Text,
+}
+
+/// What limits a service from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CeilingKind {
+    /// Money.
+    Budget,
+    /// What a station further down can take.
+    Downstream,
 }
 
 /// One replica.

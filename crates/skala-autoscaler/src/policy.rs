@@ -5,16 +5,18 @@
 //! Tested: `tests/decisions` rows `what_a_policy_may_not_say`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skala_types::Replicas;
 
+use crate::schedule::Schedule;
 use crate::validate::{self, PolicyError};
-use crate::{Direction, PolicySpec, ScalingRules};
+use crate::{Direction, Formula, MetricEntry, MetricSpec, PolicySpec, ScalingRules};
 
 /// A checked [`PolicySpec`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "PolicySpec", into = "PolicySpec")]
 pub struct Policy {
     spec: PolicySpec,
@@ -22,6 +24,22 @@ pub struct Policy {
     longest_window: Duration,
     /// Longest period of both directions: what the scale events must remember.
     longest_period: Duration,
+    compiled: Arc<Compiled>,
+}
+
+/// What is read once instead of at every plan.
+#[derive(Debug, Default)]
+struct Compiled {
+    schedule: Schedule,
+    /// The formula of each metric that is one.
+    formulas: Vec<Option<Formula>>,
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Policy) -> bool {
+        // Everything else follows from it.
+        self.spec == other.spec
+    }
 }
 
 impl Policy {
@@ -34,11 +52,20 @@ impl Policy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (up, down) = (&spec.behavior.scale_up, &spec.behavior.scale_down);
-        let longest_window = up.stabilization_window.max(down.stabilization_window);
-        let periods = up.policies.iter().chain(&down.policies).map(|p| p.period);
-        let longest_period = periods.max().unwrap_or_default();
-        Ok(Policy { spec, longest_window, longest_period })
+        let schedule = Schedule::new(&spec.windows).expect("the validation reads the windows too");
+        let formula = |m: &MetricEntry| match &m.what {
+            MetricSpec::Formula { expression, .. } => Formula::parse(expression).ok(),
+            _ => None,
+        };
+        let compiled = Arc::new(Compiled { schedule, formulas: spec.metrics.iter().map(formula).collect() });
+        let rules = || {
+            let own = spec.metrics.iter().map(|m| &m.options.behavior);
+            let own = own.flat_map(|b| [&b.scale_up, &b.scale_down]).flatten();
+            own.chain([&spec.behavior.scale_up, &spec.behavior.scale_down])
+        };
+        let longest_window = rules().map(|r| r.stabilization_window).max().unwrap_or_default();
+        let longest_period = rules().flat_map(|r| &r.policies).map(|p| p.period).max().unwrap_or_default();
+        Ok(Policy { spec, longest_window, longest_period, compiled })
     }
 
     /// A service of exactly `n` replicas, at least 1 and at most [`crate::REPLICAS_CEILING`].
@@ -61,12 +88,22 @@ impl Policy {
         }
     }
 
-    pub(crate) fn min(&self) -> u32 {
-        self.spec.min_replicas.0
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.compiled.schedule
     }
 
-    pub(crate) fn max(&self) -> u32 {
-        self.spec.max_replicas.0
+    /// The formula of metric `index`.
+    pub(crate) fn formula(&self, index: usize) -> Option<&Formula> {
+        self.compiled.formulas.get(index)?.as_ref()
+    }
+
+    /// Which rules of a direction a metric goes by.
+    pub(crate) fn rules_of(&self, metric: Option<usize>, direction: Direction) -> &ScalingRules {
+        let own = metric.and_then(|i| self.spec.metrics.get(i)).and_then(|m| match direction {
+            Direction::Up => m.options.behavior.scale_up.as_ref(),
+            Direction::Down => m.options.behavior.scale_down.as_ref(),
+        });
+        own.unwrap_or_else(|| self.rules(direction))
     }
 
     pub(crate) fn longest_window(&self) -> Duration {

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{MetricSpec, PolicySpec, REPLICAS_CEILING, ResourceTarget, ScalingRules};
+use crate::schedule::{MOST_WINDOWS, Schedule};
+use crate::{
+    Formula, FormulaError, MetricEntry, MetricSpec, PolicySpec, QueueTarget, REPLICAS_CEILING, ResourceTarget, ScalingRules,
+};
 
 /// One field that cannot stand.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,6 +63,42 @@ pub enum PolicyProblem {
     /// No rate policy.
     #[error("must list at least one policy")]
     NoPolicies,
+    /// A target for shrinking above the one for growing.
+    #[error("must be at most the target, {target}")]
+    AboveTarget {
+        /// The target, as text.
+        target: String,
+    },
+    /// An option that only a signal, a queue or a formula can have.
+    #[error("is for signals, queues and formulas only")]
+    OnlyForTriggers,
+    /// A formula that cannot be read.
+    #[error("is no formula: {0}")]
+    NotAFormula(FormulaError),
+    /// A cron expression that cannot be read.
+    #[error("is no cron expression of five fields: {reason}")]
+    NotCron {
+        /// The reason.
+        reason: String,
+    },
+    /// A cron expression for a date that does not exist.
+    #[error("never comes")]
+    NeverComes,
+    /// A time zone that does not exist.
+    #[error("is no IANA time zone")]
+    NoTimeZone,
+    /// Too long a list.
+    #[error("must list at most {most}")]
+    TooMany {
+        /// The most.
+        most: usize,
+    },
+    /// `idleReplicas` that would be no idling.
+    #[error("must be below minReplicas {min}")]
+    NotBelowMin {
+        /// `minReplicas`.
+        min: u32,
+    },
     /// A duration out of range.
     #[error("must be from {min:?} to {max:?}")]
     OutOfRange {
@@ -74,6 +113,10 @@ pub enum PolicyProblem {
 const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
 /// Longest policy period that `autoscaling/v2` accepts.
 const LONGEST_PERIOD: Duration = Duration::from_secs(1800);
+/// Longest cooldown: a day.
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(86_400);
+/// Most metrics of a policy; the decision is to stay fast, and its report readable.
+const MOST_METRICS: usize = 64;
 
 /// Every problem of a spec, in the order of its fields.
 pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
@@ -81,6 +124,10 @@ pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     found.bounds(spec);
     for (i, metric) in spec.metrics.iter().enumerate() {
         found.metric(spec, i, metric);
+        found.options(i, metric);
+    }
+    if spec.metrics.len() > MOST_METRICS {
+        found.add("metrics", PolicyProblem::TooMany { most: MOST_METRICS });
     }
     found.rules("behavior.scaleUp", &spec.behavior.scale_up);
     found.rules("behavior.scaleDown", &spec.behavior.scale_down);
@@ -89,6 +136,9 @@ pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     found.range("staleAfter", spec.stale_after, second, LONGEST_WINDOW);
     found.range("cpuInitialization", spec.cpu_initialization, Duration::ZERO, LONGEST_WINDOW);
     found.range("startupGuess", spec.startup_guess, Duration::ZERO, LONGEST_WINDOW);
+    found.range("cooldown", spec.cooldown.unwrap_or_default(), Duration::ZERO, LONGEST_COOLDOWN);
+    found.range("initialCooldown", spec.initial_cooldown, Duration::ZERO, LONGEST_COOLDOWN);
+    found.windows(spec);
     found.0
 }
 
@@ -109,18 +159,22 @@ impl Findings {
         if spec.max_replicas > REPLICAS_CEILING {
             self.add("maxReplicas", PolicyProblem::AboveCeiling);
         }
-        if spec.metrics.is_empty() && min < max {
+        // Time windows are a reason for a range without metrics.
+        if spec.metrics.is_empty() && spec.windows.is_empty() && min < max {
             self.add("metrics", PolicyProblem::NoMetrics);
+        }
+        if spec.idle_replicas.is_some_and(|idle| idle.0 >= min.max(1)) {
+            self.add("idleReplicas", PolicyProblem::NotBelowMin { min });
         }
     }
 
-    fn metric(&mut self, spec: &PolicySpec, i: usize, metric: &MetricSpec) {
-        let name = metric.name();
+    fn metric(&mut self, spec: &PolicySpec, i: usize, metric: &MetricEntry) {
+        let name = metric.what.name();
         let field = format!("metrics[{i}].{name}");
-        if let Some(first) = spec.metrics[..i].iter().position(|m| m.name() == name) {
+        if let Some(first) = spec.metrics[..i].iter().position(|m| m.what.name() == name) {
             self.add(field.clone(), PolicyProblem::Duplicate { first });
         }
-        let (target, request) = match *metric {
+        let (target, request) = match metric.what {
             MetricSpec::Cpu { target: ResourceTarget::Utilisation(u) } => {
                 (u.0, Some(("cpu", spec.requests.cpu.map_or(0.0, |c| c.0))))
             }
@@ -132,7 +186,22 @@ impl Findings {
             MetricSpec::RequestsPerSecond { target } => (target.0, None),
             MetricSpec::Concurrency { target } => (target, None),
             MetricSpec::Latency { target, .. } => (target.as_secs_f64(), None),
+            MetricSpec::Signal { target, .. } | MetricSpec::Formula { target, .. } => (target.get(), None),
+            MetricSpec::Queue { target: QueueTarget::Length(x), .. } => (x, None),
+            MetricSpec::Queue { target: QueueTarget::Age(d) | QueueTarget::Wait(d), .. } => (d.as_secs_f64(), None),
         };
+        if let MetricSpec::Formula { expression, .. } = &metric.what
+            && let Err(wrong) = Formula::parse(expression)
+        {
+            self.add(format!("{field}.expression"), PolicyProblem::NotAFormula(wrong));
+        }
+        if let Some(down) = metric.options.scale_down_target {
+            if !positive(down) {
+                self.add(format!("{field}.scaleDownTarget"), PolicyProblem::NotPositive);
+            } else if down > target {
+                self.add(format!("{field}.scaleDownTarget"), PolicyProblem::AboveTarget { target: target.to_string() });
+            }
+        }
         if !positive(target) {
             self.add(field, PolicyProblem::NotPositive);
         }
@@ -140,6 +209,54 @@ impl Findings {
             && !positive(amount)
         {
             self.add(format!("resources.requests.{resource}"), PolicyProblem::RequestMissing);
+        }
+    }
+
+    fn options(&mut self, i: usize, metric: &MetricEntry) {
+        let field = format!("metrics[{i}].{}", metric.what.name());
+        let options = &metric.options;
+        for (direction, rules) in [("scaleUp", &options.behavior.scale_up), ("scaleDown", &options.behavior.scale_down)] {
+            if let Some(rules) = rules {
+                self.rules(&format!("{field}.behavior.{direction}"), rules);
+            }
+        }
+        if let Some(stale) = options.stale_after {
+            self.range(&format!("{field}.staleAfter"), stale, Duration::from_secs(1), LONGEST_WINDOW);
+        }
+        if !metric.what.is_trigger() {
+            if options.activation.is_some() {
+                self.add(format!("{field}.activation"), PolicyProblem::OnlyForTriggers);
+            }
+            if options.fallback.is_some() {
+                self.add(format!("{field}.fallback"), PolicyProblem::OnlyForTriggers);
+            }
+        }
+        if options.activation.is_some_and(|a| !(a.is_finite() && a >= 0.0)) {
+            self.add(format!("{field}.activation"), PolicyProblem::Negative);
+        }
+        if options.fallback.is_some_and(|f| f.replicas > REPLICAS_CEILING) {
+            self.add(format!("{field}.fallback.replicas"), PolicyProblem::AboveCeiling);
+        }
+    }
+
+    fn windows(&mut self, spec: &PolicySpec) {
+        if spec.windows.len() > MOST_WINDOWS {
+            self.add("windows", PolicyProblem::TooMany { most: MOST_WINDOWS });
+        }
+        for (i, window) in spec.windows.iter().enumerate() {
+            let min = window.min_replicas.unwrap_or(spec.min_replicas).0;
+            let max = window.max_replicas.unwrap_or(spec.max_replicas).0;
+            if window.max_replicas.is_some_and(|n| n.0 == 0) {
+                self.add(format!("windows[{i}].maxReplicas"), PolicyProblem::BelowOne);
+            } else if min > max {
+                self.add(format!("windows[{i}].minReplicas"), PolicyProblem::MinAboveMax { min, max });
+            }
+            if window.max_replicas.is_some_and(|n| n > REPLICAS_CEILING) {
+                self.add(format!("windows[{i}].maxReplicas"), PolicyProblem::AboveCeiling);
+            }
+        }
+        for (i, field, problem) in Schedule::new(&spec.windows).err().unwrap_or_default() {
+            self.add(format!("windows[{i}].{field}"), problem);
         }
     }
 

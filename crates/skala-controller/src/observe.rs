@@ -46,6 +46,7 @@ pub(crate) fn observe<'a>(
         replicas,
         station: Some(StationWindows { fast: station.sample(FAST_WINDOWS), slow: station.sample(SLOW_WINDOWS) }),
         directive,
+        ..Observation::default()
     }
 }
 

@@ -91,7 +91,7 @@ fn policy(min: u32, max: u32) -> Policy {
     let mut spec = PolicySpec {
         min_replicas: Replicas(min),
         max_replicas: Replicas(max),
-        metrics: vec![MetricSpec::RequestsPerSecond { target: Rps(50.0) }],
+        metrics: vec![MetricSpec::RequestsPerSecond { target: Rps(50.0) }.into()],
         ..PolicySpec::default()
     };
     spec.behavior.scale_down.stabilization_window = Duration::ZERO;

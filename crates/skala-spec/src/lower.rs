@@ -36,7 +36,7 @@ impl Service {
         PolicySpec {
             min_replicas: Replicas(a.min_replicas),
             max_replicas: Replicas(a.max_replicas),
-            metrics: a.metrics().map(metric).collect(),
+            metrics: a.metrics().map(|m| metric(m).into()).collect(),
             behavior: Behavior {
                 scale_up: rules(a.behavior.scale_up(), tolerance),
                 scale_down: rules(a.behavior.scale_down(), tolerance),

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use skala_types::StationSample;
 
-use super::station::{demand_is_sane, failed, usable};
-use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
+use super::station::{demand_is_sane, usable};
+use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, failed, proposes, read};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
 use crate::{Direction, MetricName, Phase, Quantile};
@@ -39,30 +39,34 @@ pub(super) fn latency(scene: &Scene<'_>, quantile: Quantile, target: Duration, n
 
     let needed = quantile.answers_needed().max(scene.policy.spec().latency_min_samples);
     if seen < needed {
-        return MetricReport { name, unit, target, reading: None, result: few_requests(scene, slow, seen, needed) };
+        return MetricReport {
+            result: few_requests(scene, slow, seen, needed),
+            ..failed(name, unit, target, Failure::NoSamples)
+        };
     }
     notes.inputs.push(measured(InputName::Latency(quantile), value, unit));
     let ratio = value / target;
     let reading =
         Reading { value, ratio: Some(ratio).filter(|r| r.is_finite()), window: Window::Slow { length: slow.window }, age };
-    MetricReport { name, unit, target, reading: Some(reading), result: by_ratio(scene, slow, ratio) }
+    read(name, unit, target, reading, by_ratio(scene, slow, ratio, target))
 }
 
-fn by_ratio(scene: &Scene<'_>, slow: &StationSample, ratio: f64) -> MetricResult {
+fn by_ratio(scene: &Scene<'_>, slow: &StationSample, ratio: f64, target: f64) -> MetricResult {
     let current = scene.current();
-    if within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up)) {
+    let inside = within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up));
+    if inside && (ratio > 1.0 || scene.down_target().is_none()) {
         return proposes(current, Why::WithinTolerance);
     }
     if ratio > 1.0 {
-        let wanted = ceil_replicas(ratio * f64::from(served_throughout(scene, slow)));
+        let wanted = ceil_replicas(ratio * f64::from(scene.serving(served_throughout(scene, slow))));
         let why = if wanted <= current && scene.counts.starting > 0 { Why::StillStarting } else { Why::AboveTarget };
         return proposes(wanted.max(current), why);
     }
     if scene.shows_an_old_size(slow.at, slow.window) {
         return proposes(current, Why::Settling);
     }
-    let wanted = ceil_replicas(ratio * f64::from(scene.counts.ready)).max(a_step_down(current));
-    proposes(wanted.min(current), Why::BelowTarget)
+    let (wanted, why) = scene.shrink(ratio * f64::from(scene.counts.ready), ratio, target);
+    proposes(wanted.max(a_step_down(current)).min(current), why)
 }
 
 /// Without enough answers: fewer requests than replicas (Little's law) cannot need more of them; else nothing is known.
@@ -80,7 +84,7 @@ fn few_requests(scene: &Scene<'_>, slow: &StationSample, seen: u64, needed: u64)
     proposes(busy.max(floor).min(current), Why::FewRequests { seen })
 }
 
-fn a_step_down(current: u32) -> u32 {
+pub(super) fn a_step_down(current: u32) -> u32 {
     current - (current / STEP_DOWN).max(1).min(current)
 }
 

@@ -2,26 +2,33 @@
 //!
 //! Decides: per metric, a size or the reason why there is none.
 //! Inputs: the policy's target, the replicas' samples, the station's windows, each with its age.
-//! Method: `replicas` (CPU, memory: sort the replicas, refill the gaps), `station` (totals), `latency` (a quantile).
+//! Method: `replicas` (CPU, memory: sort the replicas, refill the gaps), `station` (totals), `latency` (a quantile), `signal`,
+//!   `queue` and `formula` (numbers from outside); `fallback` speaks for a source that fails.
 //! Invariants: a proposal is made of finite numbers only; a value that is missing, stale or absurd is a [`Failure`].
 //! Tested: each module; `tests/decisions`.
 
+mod fallback;
+mod formula;
 mod latency;
 mod noise;
+mod queue;
 mod replicas;
+mod signal;
 mod station;
+mod takeover;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skala_types::{Replicas, Time};
 
+use crate::math::{ceil_replicas, within};
 use crate::report::{Input, InputName, Unit};
 use crate::state::Average;
-use crate::{Direction, MetricName, MetricSpec, Observation, Phase, Policy, State};
+use crate::{Direction, MetricEntry, MetricName, MetricOptions, MetricSpec, Observation, Phase, Policy, Repairs, State, Text};
 
 /// What a metric read and what it proposes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricReport {
     /// Which metric.
@@ -34,6 +41,22 @@ pub struct MetricReport {
     pub reading: Option<Reading>,
     /// The proposal, or why there is none.
     pub result: MetricResult,
+    /// For a trigger whose value is known: whether it lies above its activation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// What the metric's own `behavior` made of the proposal; none without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Replicas>,
+}
+
+impl MetricReport {
+    /// The size that it asks for, if it asks for one.
+    pub fn proposal(&self) -> Option<Replicas> {
+        match self.result {
+            MetricResult::Proposes { replicas, .. } | MetricResult::FallsBack { replicas, .. } => Some(replicas),
+            MetricResult::Failed { .. } => None,
+        }
+    }
 }
 
 /// A metric's measurement.
@@ -76,7 +99,7 @@ pub enum Window {
 }
 
 /// What came of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum MetricResult {
     /// A size.
@@ -88,6 +111,13 @@ pub enum MetricResult {
     },
     /// No size: the service does not shrink because of it.
     Failed {
+        /// What is missing.
+        failure: Failure,
+    },
+    /// No value, and the fallback's size instead.
+    FallsBack {
+        /// The size.
+        replicas: Replicas,
         /// What is missing.
         failure: Failure,
     },
@@ -116,10 +146,12 @@ pub enum Why {
     },
     /// At size 0 there is no ratio; the total over the target.
     FromZero,
+    /// Below the target, but not below the one for shrinking at any smaller size.
+    AboveScaleDownTarget,
 }
 
 /// Why a metric proposes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Failure {
     /// The station has not reported yet.
@@ -145,15 +177,40 @@ pub enum Failure {
         /// Answers needed.
         needed: u64,
     },
+    /// Nothing was observed under this name.
+    NoSignal {
+        /// The name.
+        name: Text,
+    },
+    /// The source could not be read, and what it last said is too old or was never said.
+    Unreachable {
+        /// The signal's name.
+        name: Text,
+        /// Attempts that failed in a row.
+        failures: u32,
+        /// What the last one failed with.
+        error: Option<Text>,
+    },
+    /// The queue does not say how old its oldest task is.
+    NoAge,
+    /// Nothing was worked off lately, so that nobody knows how fast the queue drains.
+    NoDrainRate,
+    /// The formula has no finite result of at least 0 for these values.
+    NoResult,
 }
 
 /// What every metric may look at.
+#[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) state: &'a State,
     pub(crate) observation: &'a Observation,
     pub(crate) now: Time,
     pub(crate) counts: Counts,
+    /// The metric's own options.
+    pub(crate) options: &'a MetricOptions,
+    /// The metric's place in the policy.
+    pub(crate) index: usize,
 }
 
 /// The replicas by what they are good for.
@@ -196,7 +253,45 @@ impl Scene<'_> {
     }
 
     pub(crate) fn is_stale(&self, age: Duration) -> bool {
-        age > self.policy.spec().stale_after
+        self.repairs().sample_age && age > self.options.stale_after.unwrap_or(self.policy.spec().stale_after)
+    }
+
+    pub(crate) fn repairs(&self) -> &Repairs {
+        &self.policy.spec().repairs
+    }
+
+    /// The target for shrinking, where it is a separate one.
+    fn down_target(&self) -> Option<f64> {
+        self.options.scale_down_target.filter(|_| self.repairs().separate_targets)
+    }
+
+    /// Replicas that exist only for a rolling update.
+    fn surge(&self) -> u32 {
+        if !self.repairs().rollouts {
+            return 0;
+        }
+        self.observation.rollout.map_or(0, |r| r.surge.0)
+    }
+
+    /// Ready replicas that a ratio multiplies: without those that exist only for a rolling update.
+    fn serving(&self, ready: u32) -> u32 {
+        ready.saturating_sub(self.surge()).max(ready.min(1))
+    }
+
+    /// How far a size that is not above its target may shrink: `needed` replicas' worth of load at a target of 1, `ratio` as it is
+    /// now. With a target of its own for shrinking, the smallest size at which that one holds; else by the tolerance.
+    fn shrink(&self, needed: f64, ratio: f64, target: f64) -> (u32, Why) {
+        let current = self.current();
+        match self.down_target() {
+            Some(down) => {
+                let holds_at = ceil_replicas(needed * (target / down));
+                if holds_at < current { (holds_at, Why::BelowTarget) } else { (current, Why::AboveScaleDownTarget) }
+            }
+            None if within(ratio, self.tolerance(Direction::Down), self.tolerance(Direction::Up)) => {
+                (current, Why::WithinTolerance)
+            }
+            None => (ceil_replicas(needed).min(current), Why::BelowTarget),
+        }
     }
 
     /// Whether a sample over `window` up to `at` still shows the size before the last change.
@@ -206,15 +301,19 @@ impl Scene<'_> {
 }
 
 /// Evaluates one metric.
-pub(crate) fn evaluate(scene: &Scene<'_>, metric: &MetricSpec, notes: &mut Notes) -> MetricReport {
+pub(crate) fn evaluate(scene: &Scene<'_>, metric: &MetricEntry, notes: &mut Notes) -> MetricReport {
     let requests = &scene.policy.spec().requests;
-    match *metric {
+    let report = match metric.what {
         MetricSpec::Cpu { target } => replicas::cpu(scene, target, requests.cpu, notes),
         MetricSpec::Memory { target } => replicas::memory(scene, target, requests.memory, notes),
         MetricSpec::RequestsPerSecond { target } => station::requests_per_second(scene, target.0, notes),
         MetricSpec::Concurrency { target } => station::concurrency(scene, target, notes),
         MetricSpec::Latency { quantile, target } => latency::latency(scene, quantile, target, notes),
-    }
+        MetricSpec::Signal { ref name, target } => signal::signal(scene, name, target, notes),
+        MetricSpec::Queue { ref name, target } => queue::queue(scene, name, target, notes),
+        MetricSpec::Formula { ref name, target, .. } => formula::formula(scene, name, target, notes),
+    };
+    fallback::apply(scene, &metric.what, report)
 }
 
 fn proposes(replicas: u32, why: Why) -> MetricResult {
@@ -223,4 +322,14 @@ fn proposes(replicas: u32, why: Why) -> MetricResult {
 
 fn input(name: InputName, value: f64, unit: Unit) -> Input {
     Input { name, value, unit, age: None, window: None }
+}
+
+/// A report without a reading.
+fn failed(name: MetricName, unit: Unit, target: f64, failure: Failure) -> MetricReport {
+    MetricReport { name, unit, target, reading: None, result: MetricResult::Failed { failure }, active: None, allowed: None }
+}
+
+/// A report with one.
+fn read(name: MetricName, unit: Unit, target: f64, reading: Reading, result: MetricResult) -> MetricReport {
+    MetricReport { name, unit, target, reading: Some(reading), result, active: None, allowed: None }
 }

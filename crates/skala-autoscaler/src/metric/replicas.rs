@@ -14,8 +14,7 @@ use std::time::Duration;
 use skala_types::{Bytes, Cores, Sampled};
 
 use super::noise::GAUGE_EXCESS;
-use super::station::failed;
-use super::{Failure, MetricReport, Notes, Reading, Scene, Why, Window, proposes};
+use super::{Failure, MetricReport, Notes, Reading, Scene, Why, Window, failed, proposes, read};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
 use crate::{Direction, MetricName, Phase, ReplicaObservation, ResourceTarget};
@@ -76,6 +75,25 @@ pub(super) fn memory(
     let value = |r: &ReplicaObservation| r.memory.map(|s| Sampled::new(s.at, s.value.0 as f64));
     let slow = Sorted::of(scene, value, false, value);
     goal.evaluate(scene, slow, None, notes)
+}
+
+/// The mean use of CPU or memory as a share of the request, for formulas.
+pub(super) fn share_of_request(scene: &Scene<'_>, name: &MetricName) -> Result<f64, Failure> {
+    let requests = &scene.policy.spec().requests;
+    let (sorted, request) = match name {
+        MetricName::Cpu => {
+            let value = |r: &ReplicaObservation| r.cpu.map(|s| Sampled::new(s.at, s.value.0));
+            (Sorted::of(scene, value, true, value), requests.cpu.map(|c| c.0))
+        }
+        _ => {
+            let value = |r: &ReplicaObservation| r.memory.map(|s| Sampled::new(s.at, s.value.0 as f64));
+            (Sorted::of(scene, value, false, value), requests.memory.map(|b| b.0 as f64))
+        }
+    };
+    if sorted.ready == 0 {
+        return Err(sorted.failure());
+    }
+    Ok(sorted.sum / f64::from(sorted.ready) / request.unwrap_or(1.0))
 }
 
 /// The replicas sorted for one resource.
@@ -157,14 +175,15 @@ fn usable(scene: &Scene<'_>, sample: &Sampled<f64>) -> bool {
 /// Whether a young replica's CPU sample still contains its start-up.
 fn reaches_before_ready(scene: &Scene<'_>, replica: &ReplicaObservation, sample: &Sampled<f64>) -> bool {
     let spec = scene.policy.spec();
-    replica.phase == Phase::Ready
+    scene.repairs().startup_cpu
+        && replica.phase == Phase::Ready
         && scene.now < replica.started_at + spec.cpu_initialization
         && sample.at < replica.phase_since + spec.metric_window
 }
 
 impl Goal {
     fn evaluate(&self, scene: &Scene<'_>, slow: Sorted, fast: Option<Sorted>, notes: &mut Notes) -> MetricReport {
-        let (name, unit, target) = (self.name, self.unit, self.per_replica / self.scale);
+        let (name, unit, target) = (self.name.clone(), self.unit, self.per_replica / self.scale);
         let Some(age) = slow.age else {
             return failed(name, unit, target, slow.failure());
         };
@@ -184,22 +203,21 @@ impl Goal {
             return failed(name, unit, target, Failure::NotANumber);
         }
         let used = if fast.is_some() { FAST_WINDOW } else { length };
-        notes.inputs.push(Input { age: Some(age), window: Some(used), ..super::input(self.input, value, unit) });
-        let (mut replicas, mut why) = self.size(scene, &sorted, ratio);
-        if replicas < scene.current() && scene.shows_an_old_size(scene.now.minus(age), length) {
+        notes.inputs.push(Input { age: Some(age), window: Some(used), ..super::input(self.input.clone(), value, unit) });
+        let (mut replicas, mut why) = self.size(scene, &sorted, ratio, target);
+        if replicas < scene.current() && scene.repairs().startup_cpu && scene.shows_an_old_size(scene.now.minus(age), length) {
             (replicas, why) = (scene.current(), Why::Settling);
         }
         let reading = Reading { value, ratio: Some(ratio), window, age };
-        MetricReport { name, unit, target, reading: Some(reading), result: proposes(replicas, why) }
+        read(name, unit, target, reading, proposes(replicas, why))
     }
 
-    fn size(&self, scene: &Scene<'_>, sorted: &Sorted, ratio: f64) -> (u32, Why) {
+    fn size(&self, scene: &Scene<'_>, sorted: &Sorted, ratio: f64, target: f64) -> (u32, Why) {
         let current = scene.current();
         let inside = |r| within(r, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up));
         let up = ratio > 1.0;
-        let side = if up { Why::AboveTarget } else { Why::BelowTarget };
         let refills = sorted.missing > 0 || (up && sorted.unready > 0);
-        if !refills && inside(ratio) {
+        if !refills && inside(ratio) && (up || scene.down_target().is_none()) {
             return (current, Why::WithinTolerance);
         }
         let (sum, count) = if up {
@@ -208,11 +226,15 @@ impl Goal {
             (sorted.sum + f64::from(sorted.missing) * self.missing, sorted.ready + sorted.missing)
         };
         let refilled = sum / f64::from(count) / self.per_replica;
-        if inside(refilled) || (refilled > 1.0) != up {
+        if !up && refilled <= 1.0 {
+            return scene.shrink(refilled * f64::from(count), refilled, target);
+        }
+        if inside(refilled) || !up || refilled <= 1.0 {
             let why = if up && sorted.unready > 0 { Why::StillStarting } else { Why::WithinTolerance };
             return (current, why);
         }
-        let wanted = ceil_replicas(refilled * f64::from(count));
-        (if up { wanted.max(current) } else { wanted.min(current) }, side)
+        // The extra replicas of a rolling update have a base load too, which is no reason for more of them.
+        let wanted = ceil_replicas(refilled * f64::from(scene.serving(count)));
+        (wanted.max(current), Why::AboveTarget)
     }
 }

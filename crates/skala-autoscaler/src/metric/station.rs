@@ -13,7 +13,7 @@ use std::time::Duration;
 use skala_types::StationSample;
 
 use super::noise::{self, AFTER_JUMP_DEVIATIONS, GAUGE_EXCESS, GROWTH_DEVIATIONS, JUMP_DEVIATIONS, WINDOW_DEVIATIONS};
-use super::{Failure, MetricReport, MetricResult, Notes, Reading, Scene, Why, Window, proposes};
+use super::{Failure, MetricReport, Notes, Reading, Scene, Why, Window, failed, proposes, read, takeover};
 use crate::math::{ceil_replicas, sane, within};
 use crate::report::{Input, InputName, Unit};
 use crate::state::Average;
@@ -83,8 +83,12 @@ pub(super) fn concurrency(scene: &Scene<'_>, target: f64, notes: &mut Notes) -> 
     // Little's law: how long a request stays. Without arrivals the demand stands still: all of it is one snapshot.
     let rate = windows.slow.arrival_rate();
     let sojourn = if rate > 0.0 { windows.slow.demand() / rate } else { f64::MAX };
-    let load =
-        |s: &StationSample| Load { value: s.demand(), spread: noise::spread_of_concurrency(sojourn, s.window), length: s.window };
+    let taken = taken_over(scene, &windows.slow);
+    takeover::note(taken.min(windows.slow.waiting_mean), unit, notes);
+    let load = |s: &StationSample| {
+        let spread = noise::spread_of_concurrency(sojourn, s.window);
+        Load { value: demand_without(s, taken), spread, length: s.window }
+    };
     let slow = load(&windows.slow);
     let view = View {
         name,
@@ -100,11 +104,33 @@ pub(super) fn concurrency(scene: &Scene<'_>, target: f64, notes: &mut Notes) -> 
     view.evaluate(scene, InputName::Demand, notes)
 }
 
+/// Waiting requests that young replicas will work off.
+fn taken_over(scene: &Scene<'_>, slow: &StationSample) -> f64 {
+    if slow.waiting_mean <= 0.0 {
+        return 0.0;
+    }
+    let measured = Some(slow.service.mean).filter(|_| slow.service.count > 0);
+    match measured.or(scene.state.service_seconds).filter(|s| sane(*s) && *s > 0.0) {
+        Some(seconds) => takeover::work_off(scene, seconds),
+        // Nobody has worked on a request yet: while the first replicas start, what waits says nothing about how many are needed.
+        None if takeover::work_off(scene, 1.0) > 0.0 => f64::MAX,
+        None => 0.0,
+    }
+}
+
+/// Requests in service and waiting, without what is taken over, but never less than the arrivals keep busy (Little's law).
+fn demand_without(s: &StationSample, taken: f64) -> f64 {
+    if taken <= 0.0 {
+        return s.demand();
+    }
+    let busy = s.arrival_rate() * if sane(s.service.mean) { s.service.mean } else { 0.0 };
+    s.demand().min(s.in_flight_mean.max(busy) + (s.waiting_mean - taken).max(0.0))
+}
+
 impl View {
-    fn evaluate(&self, scene: &Scene<'_>, input: InputName, notes: &mut Notes) -> MetricReport {
+    fn evaluate(self, scene: &Scene<'_>, input: InputName, notes: &mut Notes) -> MetricReport {
         self.note_inputs(input, notes);
         let average = self.average(scene);
-        notes.averages.push(average);
 
         let current = scene.current();
         let limit = self.target * f64::from(current.max(1));
@@ -119,14 +145,19 @@ impl View {
                 (load.value, window, proposes(replicas, why))
             }
         };
+        notes.averages.push(average);
         let ratio = (current > 0).then_some(value / limit).filter(|r| r.is_finite());
         let reading = Reading { value, ratio, window, age: self.age };
-        MetricReport { name: self.name, unit: self.unit, target: self.target, reading: Some(reading), result }
+        read(self.name, self.unit, self.target, reading, result)
     }
 
     /// The load to grow for, when one of the windows shows an excess that chance does not explain.
     fn growth(&self, scene: &Scene<'_>, limit: f64, average: &Average) -> Option<(Load, Window)> {
         let enough = limit * (1.0 + scene.tolerance(Direction::Up));
+        if !scene.repairs().noise {
+            let slow = (self.slow, Window::Slow { length: self.slow.length });
+            return (self.slow.value > enough).then_some(slow);
+        }
         let above = |load: &Load, mark: f64, deviations| load.value > mark + noise::allowance(mark, load.spread, deviations);
         let exceeds = |load: &Load| load.value > enough && above(load, limit, GROWTH_DEVIATIONS);
         let jumps = |fast: &Load| {
@@ -153,24 +184,21 @@ impl View {
     /// The proposal when nothing grows: the same size, or fewer.
     fn without_growth(&self, scene: &Scene<'_>, limit: f64, value: f64) -> (u32, Why) {
         let current = scene.current();
-        let wanted = ceil_replicas(value / self.target);
         if current == 0 {
-            return (wanted.min(1), Why::FromZero);
+            return (ceil_replicas(value / self.target).min(1), Why::FromZero);
         }
         let ratio = value / limit;
-        if within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up)) {
-            (current, Why::WithinTolerance)
-        } else if ratio > 1.0 {
-            (current, Why::WithinNoise)
-        } else {
-            (wanted.min(current), Why::BelowTarget)
+        if ratio <= 1.0 {
+            return scene.shrink(value / self.target, ratio, self.target);
         }
+        let inside = within(ratio, scene.tolerance(Direction::Down), scene.tolerance(Direction::Up));
+        (current, if inside { Why::WithinTolerance } else { Why::WithinNoise })
     }
 
     fn average(&self, scene: &Scene<'_>) -> Average {
         let (now, value, window) = (scene.now, self.slow.value, self.slow.length);
         let known = scene.state.averages.iter().find(|a| a.metric == self.name && sane(a.value));
-        known.map_or_else(|| Average::starting(self.name, now, value, window), |a| a.fed(now, value, window))
+        known.map_or_else(|| Average::starting(self.name.clone(), now, value, window), |a| a.fed(now, value, window))
     }
 
     fn note_inputs(&self, name: InputName, notes: &mut Notes) {
@@ -178,7 +206,7 @@ impl View {
         notes.inputs.extend(both.into_iter().flatten().map(|load| Input {
             age: Some(self.age),
             window: Some(load.length),
-            ..super::input(name, load.value, self.unit)
+            ..super::input(name.clone(), load.value, self.unit)
         }));
     }
 }
@@ -203,8 +231,4 @@ fn fresh_fast<'a>(scene: &Scene<'_>, windows: &'a StationWindows) -> Option<&'a 
 
 pub(super) fn demand_is_sane(s: &StationSample) -> bool {
     sane(s.in_flight_mean) && sane(s.waiting_mean) && sane(s.demand())
-}
-
-pub(super) fn failed(name: MetricName, unit: Unit, target: f64, failure: Failure) -> MetricReport {
-    MetricReport { name, unit, target, reading: None, result: MetricResult::Failed { failure } }
 }

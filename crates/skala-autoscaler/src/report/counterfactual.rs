@@ -15,7 +15,7 @@ use crate::MetricName;
 use crate::rules::{Case, Without, decide};
 
 /// A different answer, and what it would have taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counterfactual {
     /// The size that it would have been.
@@ -27,7 +27,7 @@ pub struct Counterfactual {
 }
 
 /// What would have had to be absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Absent {
     /// A rule.
@@ -58,7 +58,7 @@ pub(crate) fn counterfactuals(case: &Case<'_>, desired: u32, clamps: &[Clamp]) -
         for (i, metric) in case.metrics.iter().enumerate() {
             let replicas = decide(case, Without::Metric(i), None).desired;
             if replicas != desired && replicas != without_log {
-                let without = Absent::Metric { name: metric.name };
+                let without = Absent::Metric { name: metric.name.clone() };
                 found.push(Counterfactual { replicas: Replicas(replicas), without, from: None });
             }
         }
@@ -70,7 +70,7 @@ impl fmt::Display for Counterfactual {
     /// `9 if maxReplicas were higher`, `4 without scale-down stabilization, from 12:03:10`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.replicas;
-        match self.without {
+        match &self.without {
             Absent::Metric { name } => write!(f, "{n} if metric {name} were absent")?,
             Absent::Rule { rule } => match rule {
                 Rule::MetricFailure => write!(f, "{n} if failed metrics were ignored")?,
@@ -84,9 +84,14 @@ impl fmt::Display for Counterfactual {
                 Rule::Restart => write!(f, "{n} if the controller had not restarted")?,
                 Rule::Pause => write!(f, "{n} if it were not paused")?,
                 Rule::Hold => write!(f, "{n} without the manual hold")?,
-                Rule::Activation => write!(f, "{n} without requests")?,
+                Rule::Activation => write!(f, "{n} if nothing were active")?,
                 Rule::Busy => write!(f, "{n} if the station were known to be idle")?,
-                Rule::Idle => write!(f, "{n} if there were requests")?,
+                Rule::Idle => write!(f, "{n} if anything were active")?,
+                Rule::Cooldown => write!(f, "{n} without the cooldown")?,
+                Rule::Budget => write!(f, "{n} if the budget were larger")?,
+                Rule::Downstream => write!(f, "{n} if what lies downstream could take more")?,
+                Rule::Flapping => write!(f, "{n} if flapping were not damped")?,
+                Rule::JumpToIdle => write!(f, "{n} if idling went through the policies")?,
             },
         }
         self.from.map_or(Ok(()), |from| write!(f, ", from {}", clock(from)))

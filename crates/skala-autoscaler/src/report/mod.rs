@@ -18,7 +18,7 @@ pub use counterfactual::{Absent, Counterfactual};
 pub(crate) use outcome::outcome;
 pub use outcome::{Change, Held, Outcome};
 
-use crate::{Direction, MetricName, MetricReport, Quantile};
+use crate::{Direction, MetricName, MetricReport, Quantile, Text};
 
 /// Why the size is what it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,10 +44,52 @@ pub struct Report {
     pub outcome: Outcome,
     /// What would have changed the answer.
     pub counterfactuals: Vec<Counterfactual>,
+    /// The bounds, where they are not the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+    /// That the size swings, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
+}
+
+/// Bounds that time windows have moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bounds {
+    /// Fewest replicas.
+    pub min: Replicas,
+    /// Most replicas.
+    pub max: Replicas,
+    /// The windows that are open.
+    pub windows: Vec<Text>,
+    /// When that may change.
+    pub until: Option<Time>,
+}
+
+/// A swing between two sizes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Flapping {
+    /// The lower size.
+    pub low: Replicas,
+    /// The higher size.
+    pub high: Replicas,
+    /// How many of the last changes belong to it.
+    pub changes: u32,
+    /// Mean time from one growth to the next.
+    pub period: Duration,
+    /// The metric that made it grow the last time.
+    pub metric: Option<MetricName>,
+    /// How many replicas' worth of load that metric saw before it grew, not rounded.
+    pub needed: Option<f64>,
+    /// Value over target at the higher size, before it shrank the last time.
+    pub ratio: Option<f64>,
+    /// Until then shrinking waits; none when it is not damped.
+    pub held_until: Option<Time>,
 }
 
 /// One number that was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
     /// What it is.
@@ -63,7 +105,7 @@ pub struct Input {
 }
 
 /// What an input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum InputName {
     /// Replicas that take requests.
@@ -84,6 +126,10 @@ pub enum InputName {
     CpuPerReplica,
     /// Mean memory per ready replica.
     MemoryPerReplica,
+    /// A number from outside, or a formula's result.
+    Signal(Text),
+    /// Waiting requests, or tasks, that replicas which are starting will work off.
+    TakenOver,
 }
 
 /// The unit of a number in a report.
@@ -104,10 +150,16 @@ pub enum Unit {
     Requests,
     /// Seconds.
     Seconds,
+    /// A number from outside.
+    Number,
+    /// A total from outside; its target is per replica.
+    Total,
+    /// Tasks of a queue.
+    Tasks,
 }
 
 /// A rule that changed the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Clamp {
     /// The rule.
@@ -130,8 +182,10 @@ pub enum Rule {
     Activation,
     /// Not to zero while there are requests, or while nobody knows.
     Busy,
-    /// To zero, without any request.
+    /// To zero, or to `idleReplicas`: no request, no active trigger.
     Idle,
+    /// Not idle yet: something was active a short while ago.
+    Cooldown,
     /// Growth must have been wanted for a while.
     ScaleUpStabilization,
     /// Shrinking must have been wanted for a while.
@@ -140,6 +194,10 @@ pub enum Rule {
     ScaleUpPolicies,
     /// Shrinking per period.
     ScaleDownPolicies,
+    /// More would cost more than the budget has.
+    Budget,
+    /// More would be more than something further down can take.
+    Downstream,
     /// At most `maxReplicas`.
     MaxReplicas,
     /// At least `minReplicas`.
@@ -148,6 +206,10 @@ pub enum Rule {
     CrashLoop,
     /// The controller has just come back: no shrinking.
     Restart,
+    /// The size swings: shrinking waits.
+    Flapping,
+    /// Idle at once, past stabilization and policies.
+    JumpToIdle,
     /// A person paused it.
     Pause,
     /// A person set the size.
@@ -155,7 +217,7 @@ pub enum Rule {
 }
 
 /// What a rule went by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Detail {
     /// Nothing more to say.
@@ -181,6 +243,11 @@ pub enum Detail {
         index: Option<usize>,
         /// When the next earlier change leaves the policy's period.
         until: Option<Time>,
+    },
+    /// What allows no more, in words.
+    Ceiling {
+        /// What it is.
+        by: Text,
     },
     /// A size set by hand.
     Hold {
@@ -210,6 +277,11 @@ impl Rule {
             Rule::Activation => "activation",
             Rule::Busy => "busy",
             Rule::Idle => "idle",
+            Rule::Cooldown => "cooldown",
+            Rule::Budget => "budget",
+            Rule::Downstream => "downstream",
+            Rule::Flapping => "flapping",
+            Rule::JumpToIdle => "jumpToIdle",
             Rule::ScaleUpStabilization => "scaleUpStabilization",
             Rule::ScaleDownStabilization => "scaleDownStabilization",
             Rule::ScaleUpPolicies => "scaleUpPolicies",

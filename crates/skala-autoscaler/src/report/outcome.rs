@@ -10,10 +10,10 @@ use skala_types::{ReplicaId, Replicas, Time};
 
 use super::{Clamp, Detail, Rule};
 use crate::rules::Case;
-use crate::{Direction, Directive, MetricName, MetricReport, MetricResult, Why};
+use crate::{Direction, Directive, MetricName, MetricReport, MetricResult, Text, Why};
 
 /// What came of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The size changes.
@@ -33,7 +33,7 @@ pub struct Change {
 }
 
 /// Why the size stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Held {
     /// The metrics want exactly this size.
@@ -56,6 +56,28 @@ pub enum Held {
     AtMin,
     /// There are requests, or nobody knows: not to zero.
     Busy,
+    /// At the lower target, this size is needed.
+    AboveScaleDownTarget,
+    /// A metric's source fails, and its fallback is this size.
+    FallenBack {
+        /// The metric.
+        metric: MetricName,
+    },
+    /// Something was active a short while ago: not idle yet.
+    Cooldown {
+        /// Until then.
+        until: Option<Time>,
+    },
+    /// The budget, or something further down, allows no more.
+    Ceiling {
+        /// What it is.
+        by: Text,
+    },
+    /// The size swings: shrinking waits.
+    Flapping {
+        /// Until then.
+        until: Option<Time>,
+    },
     /// A metric failed, and the others would shrink.
     MetricFailed {
         /// The first one that failed.
@@ -101,7 +123,7 @@ pub enum Held {
 pub(crate) fn outcome(
     case: &Case<'_>,
     desired: u32,
-    winner: Option<MetricName>,
+    winner: Option<&MetricName>,
     metrics: &[MetricReport],
     clamps: &[Clamp],
 ) -> Outcome {
@@ -118,8 +140,8 @@ pub(crate) fn outcome(
             None if metrics.is_empty() => Held::Fixed,
             None if current == 0 => Held::ScaledToZero,
             None => match winner {
-                Some(winner) => by_metric(metrics.iter().find(|m| m.name == winner)),
-                None => Held::MetricFailed { metric: metrics[0].name },
+                Some(winner) => by_metric(metrics.iter().find(|m| m.name == *winner)),
+                None => Held::MetricFailed { metric: metrics[0].name.clone() },
             },
         },
     })
@@ -128,16 +150,22 @@ pub(crate) fn outcome(
 fn by_rule(clamp: &Clamp, current: u32) -> Held {
     let until = clamp.detail.until();
     match clamp.rule {
-        Rule::MetricFailure => match clamp.detail {
-            Detail::Metric { name } => Held::MetricFailed { metric: name },
+        Rule::MetricFailure => match &clamp.detail {
+            Detail::Metric { name } => Held::MetricFailed { metric: name.clone() },
             _ => Held::AtTarget,
         },
         Rule::CrashLoop => match clamp.detail {
             Detail::Replica { id } => Held::CrashLooping { replica: id },
             _ => Held::AtTarget,
         },
-        Rule::Idle if current == 0 => Held::ScaledToZero,
-        Rule::Activation | Rule::Busy | Rule::Idle => Held::Busy,
+        Rule::Cooldown => Held::Cooldown { until },
+        Rule::Flapping => Held::Flapping { until },
+        Rule::Budget | Rule::Downstream => match &clamp.detail {
+            Detail::Ceiling { by } => Held::Ceiling { by: by.clone() },
+            _ => Held::AtMax,
+        },
+        Rule::Idle | Rule::JumpToIdle if current == 0 => Held::ScaledToZero,
+        Rule::Activation | Rule::Busy | Rule::Idle | Rule::JumpToIdle => Held::Busy,
         Rule::ScaleUpStabilization => Held::Stabilizing { direction: Direction::Up, until },
         Rule::ScaleDownStabilization => Held::Stabilizing { direction: Direction::Down, until },
         Rule::ScaleUpPolicies => Held::RateLimited { direction: Direction::Up, until },
@@ -151,14 +179,17 @@ fn by_rule(clamp: &Clamp, current: u32) -> Held {
 }
 
 fn by_metric(winner: Option<&MetricReport>) -> Held {
-    match winner.map(|m| m.result) {
-        Some(MetricResult::Proposes { why, .. }) => match why {
+    let Some(winner) = winner else { return Held::AtTarget };
+    match &winner.result {
+        MetricResult::FallsBack { .. } => Held::FallenBack { metric: winner.name.clone() },
+        MetricResult::Proposes { why, .. } => match why {
+            Why::AboveScaleDownTarget => Held::AboveScaleDownTarget,
             Why::WithinTolerance => Held::WithinTolerance,
             Why::WithinNoise => Held::WithinNoise,
             Why::StillStarting => Held::StillStarting,
             Why::Settling => Held::Settling,
             Why::AboveTarget | Why::BelowTarget | Why::FewRequests { .. } | Why::FromZero => Held::AtTarget,
         },
-        _ => Held::AtTarget,
+        MetricResult::Failed { .. } => Held::AtTarget,
     }
 }

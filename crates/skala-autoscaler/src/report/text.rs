@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use skala_types::{Bytes, Cores, Time, Utilisation};
 
-use super::{Change, Clamp, Detail, Held, Input, InputName, Outcome, Report, Unit};
+use super::{Bounds, Change, Clamp, Detail, Flapping, Held, Input, InputName, Outcome, Report, Unit};
 use crate::{Direction, Failure, MetricReport, MetricResult, Reading, Why, Window};
 
 impl Report {
     /// One line: what came of it and why.
     pub fn headline(&self) -> String {
-        let mut line = match self.outcome {
+        let mut line = match &self.outcome {
             Outcome::Acted(_) => format!("{} -> {}", self.current, self.desired),
             Outcome::Held(_) => format!("{} stays", self.current),
         };
-        let _ = match self.outcome {
-            Outcome::Acted(change) => write!(line, ": {}", self.cause(change)),
+        let _ = match &self.outcome {
+            Outcome::Acted(change) => write!(line, ": {}", self.cause(*change)),
             Outcome::Held(held) => write!(line, ": {held}{}", self.wish()),
         };
         line
@@ -41,8 +41,14 @@ impl Report {
             text.push_str("\nmetrics\n");
         }
         for metric in &self.metrics {
-            let mark = if Some(metric.name) == self.winner { " <- the largest" } else { "" };
+            let mark = if Some(&metric.name) == self.winner.as_ref() { " <- the largest" } else { "" };
             let _ = writeln!(text, "  {metric}{mark}");
+        }
+        if let Some(bounds) = &self.bounds {
+            let _ = writeln!(text, "\nbounds\n  {bounds}");
+        }
+        if let Some(flapping) = &self.flapping {
+            let _ = writeln!(text, "\nflapping\n  {flapping}");
         }
         if !self.clamps.is_empty() {
             text.push_str("\nrules, in order\n");
@@ -61,7 +67,7 @@ impl Report {
 
     fn cause(&self, change: Change) -> String {
         let last = self.clamps.last().filter(|c| c.to == self.desired);
-        let metric = self.metrics.iter().find(|m| Some(m.name) == self.winner);
+        let metric = self.metrics.iter().find(|m| Some(&m.name) == self.winner.as_ref());
         match (metric, last) {
             (Some(metric), None) => metric.to_string(),
             (Some(metric), Some(clamp)) => format!("{metric}; {clamp}"),
@@ -75,7 +81,7 @@ impl Report {
         if self.recommended == self.current {
             return String::new();
         }
-        match self.winner {
+        match &self.winner {
             Some(name) => format!("; {name} wants {}", self.recommended),
             None => format!("; wanted {}", self.recommended),
         }
@@ -84,16 +90,18 @@ impl Report {
 
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name: &str = match self.name {
+        let name: &str = match &self.name {
             InputName::Ready => "ready replicas",
             InputName::Starting => "starting replicas",
             InputName::Failing => "failing replicas",
             InputName::ArrivalRate => "arrivals",
             InputName::Demand => "in service and waiting",
             InputName::Answers => "answers",
-            InputName::Latency(q) => return self.row(f, &crate::MetricName::Latency(q).to_string()),
+            InputName::Latency(q) => return self.row(f, &crate::MetricName::Latency(*q).to_string()),
             InputName::CpuPerReplica => "cpu per ready replica",
             InputName::MemoryPerReplica => "memory per ready replica",
+            InputName::Signal(name) => name,
+            InputName::TakenOver => "left to replicas that are starting",
         };
         self.row(f, name)
     }
@@ -116,11 +124,19 @@ impl fmt::Display for MetricReport {
         if let Some(reading) = &self.reading {
             write!(f, " {}", self.unit.show(reading.value))?;
         }
-        let per_replica = if matches!(self.unit, Unit::PerSecond | Unit::Requests) { " per replica" } else { "" };
+        let per_replica =
+            if matches!(self.unit, Unit::PerSecond | Unit::Requests | Unit::Total | Unit::Tasks) { " per replica" } else { "" };
         write!(f, " (target {}{per_replica})", self.unit.show(self.target))?;
-        match self.result {
+        match &self.result {
             MetricResult::Proposes { replicas, why } => write!(f, " wants {replicas}{why}")?,
+            MetricResult::FallsBack { replicas, failure } => write!(f, " falls back to {replicas}: {failure}")?,
             MetricResult::Failed { failure } => write!(f, " failed: {failure}")?,
+        }
+        if self.active == Some(false) {
+            f.write_str(", not active")?;
+        }
+        if let Some(allowed) = self.allowed.filter(|n| self.proposal() != Some(*n)) {
+            write!(f, ", its own behavior allows {allowed}")?;
         }
         self.reading.as_ref().map_or(Ok(()), |r| window(f, self.unit, r))
     }
@@ -146,6 +162,7 @@ impl fmt::Display for Why {
             Why::WithinNoise => f.write_str(", above target by no more than chance explains"),
             Why::StillStarting => f.write_str(", replicas are starting"),
             Why::Settling => f.write_str(", the samples are from before the last change"),
+            Why::AboveScaleDownTarget => f.write_str(", the target for shrinking would not hold with fewer"),
             Why::FewRequests { seen } => write!(f, ", {seen} answers are too few to judge, and fewer requests than replicas"),
         }
     }
@@ -153,12 +170,20 @@ impl fmt::Display for Why {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
+        match self {
             Failure::NoStation => f.write_str("the station has not reported yet"),
-            Failure::JustStarted { window } => write!(f, "the station counts only since {}", Age(window)),
-            Failure::Stale { age } => write!(f, "the youngest sample is {} old", Age(age)),
+            Failure::JustStarted { window } => write!(f, "the station counts only since {}", Age(*window)),
+            Failure::Stale { age } => write!(f, "the youngest sample is {} old", Age(*age)),
             Failure::NoSamples => f.write_str("no ready replica has a sample"),
             Failure::NotANumber => f.write_str("a sample is not a number of at least 0"),
+            Failure::NoSignal { name } => write!(f, "nothing is known under the name {name}"),
+            Failure::Unreachable { name, failures, error } => {
+                write!(f, "{name} could not be read, {failures} times in a row")?;
+                error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
+            }
+            Failure::NoAge => f.write_str("the queue does not say how old its oldest task is"),
+            Failure::NoDrainRate => f.write_str("tasks wait, and none was finished lately"),
+            Failure::NoResult => f.write_str("the formula has no result for these values"),
             Failure::TooFewAnswers { seen, needed } => write!(f, "{seen} answers, {needed} needed"),
         }
     }
@@ -167,16 +192,17 @@ impl fmt::Display for Failure {
 impl fmt::Display for Clamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} -> {}", self.rule.name(), self.from, self.to)?;
-        match self.detail {
+        match &self.detail {
             Detail::Metric { name } => write!(f, " ({name} failed)"),
             Detail::Replica { id } => write!(f, " (replica {id})"),
             Detail::Policy { index: None, .. } => f.write_str(" (disabled)"),
             Detail::Policy { index: Some(i), until: None } => write!(f, " (policy {i})"),
-            Detail::Policy { index: Some(i), until: Some(t) } => write!(f, " (policy {i}, until {})", clock(t)),
-            Detail::Until { time: Some(t) } => write!(f, " (until {})", clock(t)),
+            Detail::Policy { index: Some(i), until: Some(t) } => write!(f, " (policy {i}, until {})", clock(*t)),
+            Detail::Until { time: Some(t) } => write!(f, " (until {})", clock(*t)),
+            Detail::Ceiling { by } => write!(f, " ({by})"),
             Detail::Hold { until, outside_bounds } => {
-                let bounds = if outside_bounds { ", outside minReplicas to maxReplicas" } else { "" };
-                write!(f, " (by hand{}{bounds})", Until(until))
+                let bounds = if *outside_bounds { ", outside minReplicas to maxReplicas" } else { "" };
+                write!(f, " (by hand{}{bounds})", Until(*until))
             }
             Detail::Until { time: None } | Detail::None => Ok(()),
         }
@@ -185,7 +211,7 @@ impl fmt::Display for Clamp {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
+        match self {
             Held::AtTarget => f.write_str("at target"),
             Held::WithinTolerance => f.write_str("within tolerance"),
             Held::WithinNoise => f.write_str("above target by no more than chance explains"),
@@ -193,17 +219,44 @@ impl fmt::Display for Held {
             Held::Settling => f.write_str("the samples are from before the last change"),
             Held::Fixed => f.write_str("fixed size"),
             Held::ScaledToZero => f.write_str("scaled to zero, no requests"),
+            Held::AboveScaleDownTarget => f.write_str("the target for shrinking would not hold with fewer"),
+            Held::FallenBack { metric } => write!(f, "{metric} fell back to this size"),
+            Held::Cooldown { until } => write!(f, "active a short while ago, not idle yet{}", Until(*until)),
+            Held::Ceiling { by } => write!(f, "no more is allowed by {by}"),
+            Held::Flapping { until } => write!(f, "flapping, scale-down waits{}", Until(*until)),
             Held::AtMax => f.write_str("at maxReplicas"),
             Held::AtMin => f.write_str("at minReplicas"),
             Held::Busy => f.write_str("not to zero while there may be requests"),
             Held::MetricFailed { metric } => write!(f, "{metric} failed"),
-            Held::Stabilizing { direction, until } => write!(f, "{direction} is stabilizing{}", Until(until)),
-            Held::RateLimited { direction, until } => write!(f, "{direction} is limited by its policies{}", Until(until)),
+            Held::Stabilizing { direction, until } => write!(f, "{direction} is stabilizing{}", Until(*until)),
+            Held::RateLimited { direction, until } => write!(f, "{direction} is limited by its policies{}", Until(*until)),
             Held::CrashLooping { replica } => write!(f, "replica {replica} is crash-looping"),
-            Held::Restarted { until } => write!(f, "the controller has just restarted{}", Until(until)),
-            Held::Paused { until } => write!(f, "paused{}", Until(until)),
-            Held::ManualHold { until } => write!(f, "held by hand{}", Until(until)),
+            Held::Restarted { until } => write!(f, "the controller has just restarted{}", Until(*until)),
+            Held::Paused { until } => write!(f, "paused{}", Until(*until)),
+            Held::ManualHold { until } => write!(f, "held by hand{}", Until(*until)),
         }
+    }
+}
+
+impl fmt::Display for Bounds {
+    /// `2 to 9 in window office until 17:00:00`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.windows.iter().map(|w| &**w).collect();
+        write!(f, "{} to {} in window {}{}", self.min, self.max, names.join(", "), Until(self.until))
+    }
+}
+
+impl fmt::Display for Flapping {
+    /// `oscillates between 1 and 2, a cycle in 6m00s: at 1 cpu needs 1.4 replicas; at 2 its ratio is 0.46`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "oscillates between {} and {}, a cycle in {}", self.low, self.high, Age(self.period))?;
+        if let (Some(metric), Some(needed)) = (&self.metric, self.needed) {
+            write!(f, ": at {} {metric} needs {needed:.2} replicas", self.low)?;
+        }
+        if let Some(ratio) = self.ratio {
+            write!(f, "; at {} the ratio is {ratio:.2}", self.high)?;
+        }
+        self.held_until.map_or(Ok(()), |t| write!(f, "; scale-down waits until {}", clock(t)))
     }
 }
 
@@ -225,7 +278,12 @@ impl Unit {
             Unit::Bytes => Bytes(value as u64).to_string(),
             Unit::PerSecond => format!("{value:.1}/s"),
             Unit::Requests => format!("{value:.1}").trim_end_matches(".0").to_owned(),
+            Unit::Seconds if value >= 10.0 => format!("{value:.0}s"),
             Unit::Seconds => format!("{:.0}ms", value * 1e3),
+            Unit::Tasks | Unit::Number | Unit::Total => {
+                let text = format!("{value:.3}");
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
         }
     }
 }

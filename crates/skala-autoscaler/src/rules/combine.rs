@@ -4,38 +4,28 @@
 //!   failed and the others would shrink, the size stays. A failure never keeps the others from growing.
 //! Tested: `tests/decisions` rows `failure`.
 
-use super::{Case, Chain, Without};
+use super::{Case, Chain};
+use crate::MetricResult;
 use crate::report::{Detail, Rule};
-use crate::{MetricName, MetricResult};
 
-/// The largest proposal and its metric.
-pub(super) fn largest(case: &Case<'_>, without: Without) -> Option<(u32, MetricName)> {
-    let mut best = None;
-    for (i, metric) in case.metrics.iter().enumerate() {
-        if without == Without::Metric(i) {
-            continue;
-        }
-        if let MetricResult::Proposes { replicas, .. } = metric.result
+/// The largest proposal among the chain's metrics, and its metric's index.
+pub(super) fn largest(case: &Case<'_>, chain: &Chain<'_>) -> Option<(u32, usize)> {
+    let mut best: Option<(u32, usize)> = None;
+    for (i, metric) in case.metrics.iter().enumerate().filter(|(i, _)| chain.counts(*i)) {
+        if let Some(replicas) = metric.proposal()
             && best.is_none_or(|(most, _)| most == 0 || replicas.0 > most)
         {
-            best = Some((replicas.0, metric.name));
+            best = Some((replicas.0, i));
         }
     }
     best
 }
 
-/// The first metric that failed.
-pub(super) fn first_failed(case: &Case<'_>, without: Without) -> Option<MetricName> {
-    let failed = |(i, m): &(usize, &crate::MetricReport)| {
-        without != Without::Metric(*i) && matches!(m.result, MetricResult::Failed { .. })
-    };
-    case.metrics.iter().enumerate().find(failed).map(|(_, m)| m.name)
-}
-
 pub(super) fn metric_failure(case: &Case<'_>, chain: &mut Chain<'_>) {
-    if let Some(name) = first_failed(case, chain.without)
-        && chain.value < case.current
-    {
-        chain.clamp(Rule::MetricFailure, case.current, Detail::Metric { name });
+    let failed = |(i, m): &(usize, &crate::MetricReport)| chain.counts(*i) && matches!(m.result, MetricResult::Failed { .. });
+    let Some((_, metric)) = case.metrics.iter().enumerate().find(failed) else { return };
+    chain.fails = true;
+    if chain.value < case.current {
+        chain.clamp(Rule::MetricFailure, case.current, Detail::Metric { name: metric.name.clone() });
     }
 }

@@ -18,18 +18,22 @@ pub(super) fn limit(case: &Case<'_>, chain: &mut Chain<'_>) {
         v if v < current => Direction::Down,
         _ => return,
     };
-    let (limit, index) = furthest(case, direction);
+    let (limit, index) = furthest(case, chain.metric, direction);
     let to = match direction {
         // From zero the first replica is not a matter of rate.
         Direction::Up => value.min(limit.max(current).max(1)),
         Direction::Down => value.max(limit.min(current)),
     };
-    chain.clamp(Rule::policies(direction), to, Detail::Policy { index, until: index.and_then(|i| expiry(case, direction, i)) });
+    if to == value {
+        return;
+    }
+    let until = index.and_then(|i| expiry(case, chain.metric, direction, i));
+    chain.clamp(Rule::policies(direction), to, Detail::Policy { index, until });
 }
 
 /// The furthest size allowed, and the policy that says so.
-fn furthest(case: &Case<'_>, direction: Direction) -> (u32, Option<usize>) {
-    let rules = case.policy.rules(direction);
+fn furthest(case: &Case<'_>, metric: Option<usize>, direction: Direction) -> (u32, Option<usize>) {
+    let rules = case.policy.rules_of(metric, direction);
     let (up, most) = match rules.select_policy {
         SelectPolicy::Disabled => return (case.current, None),
         SelectPolicy::Max => (direction == Direction::Up, true),
@@ -51,7 +55,7 @@ fn furthest(case: &Case<'_>, direction: Direction) -> (u32, Option<usize>) {
 fn base(case: &Case<'_>, policy: &ScalingPolicy) -> i64 {
     let added = i64::from(case.state.scale_ups.sum(case.now, policy.period));
     let removed = i64::from(case.state.scale_downs.sum(case.now, policy.period));
-    i64::from(case.current.max(case.policy.min())) - added + removed
+    i64::from(case.current.max(case.floor())) - added + removed
 }
 
 fn limit_of(policy: &ScalingPolicy, base: i64, direction: Direction) -> u32 {
@@ -66,8 +70,8 @@ fn limit_of(policy: &ScalingPolicy, base: i64, direction: Direction) -> u32 {
     u32::try_from(limit.max(0)).unwrap_or(u32::MAX)
 }
 
-fn expiry(case: &Case<'_>, direction: Direction, index: usize) -> Option<skala_types::Time> {
-    let period = case.policy.rules(direction).policies.get(index)?.period;
+fn expiry(case: &Case<'_>, metric: Option<usize>, direction: Direction, index: usize) -> Option<skala_types::Time> {
+    let period = case.policy.rules_of(metric, direction).policies.get(index)?.period;
     let events = if direction == Direction::Up { &case.state.scale_ups } else { &case.state.scale_downs };
     events.next_expiry(case.now, period)
 }

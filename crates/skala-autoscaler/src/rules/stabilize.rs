@@ -14,8 +14,8 @@ use crate::{Direction, Recommendation};
 pub(super) fn stabilize(case: &Case<'_>, chain: &mut Chain<'_>) {
     let (new, current) = (chain.value, case.current);
     let logged = |direction| {
-        let window = case.policy.rules(direction).stabilization_window;
-        case.state.recommendations.within(case.now, window)
+        let window = case.policy.rules_of(chain.metric, direction).stabilization_window;
+        case.log(chain.metric).within(case.now, window)
     };
     let up = logged(Direction::Up).map(|r| r.replicas.0).fold(new, u32::min);
     let down = logged(Direction::Down).map(|r| r.replicas.0).fold(new, u32::max);
@@ -28,15 +28,19 @@ pub(super) fn stabilize(case: &Case<'_>, chain: &mut Chain<'_>) {
     }
     // Without a change of its own the log still holds the size, on the side from which the new number lies.
     let direction = if new >= current { Direction::Up } else { Direction::Down };
-    chain.clamp(Rule::stabilization(direction), stable, Detail::Until { time: lets_go(case, direction) });
+    if stable == chain.value {
+        return;
+    }
+    let time = lets_go(case, chain.metric, direction);
+    chain.clamp(Rule::stabilization(direction), stable, Detail::Until { time });
 }
 
 /// When the last entry that stands against the direction leaves its window.
-fn lets_go(case: &Case<'_>, direction: Direction) -> Option<Time> {
-    let window = case.policy.rules(direction).stabilization_window;
+fn lets_go(case: &Case<'_>, metric: Option<usize>, direction: Direction) -> Option<Time> {
+    let window = case.policy.rules_of(metric, direction).stabilization_window;
     let against = |r: &&Recommendation| match direction {
         Direction::Up => r.replicas.0 <= case.current,
         Direction::Down => r.replicas.0 >= case.current,
     };
-    case.state.recommendations.within(case.now, window).filter(against).map(|r| r.last + window).max()
+    case.log(metric).within(case.now, window).filter(against).map(|r| r.last + window).max()
 }

@@ -18,7 +18,7 @@ use crate::MetricName;
 pub(crate) const MEMORY: Duration = Duration::from_secs(120);
 
 /// The average of one metric.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Average {
     /// Which metric.
@@ -38,17 +38,17 @@ impl Average {
     }
 
     /// The average after one more value at `at`. A gap longer than the memory starts it anew.
-    pub(crate) fn fed(self, at: Time, value: f64, window: Duration) -> Average {
+    pub(crate) fn fed(&self, at: Time, value: f64, window: Duration) -> Average {
         let step = at.since(self.at);
         if step.is_zero() {
-            return self;
+            return self.clone();
         }
         if step > MEMORY {
-            return Average::starting(self.metric, at, value, window);
+            return Average::starting(self.metric.clone(), at, value, window);
         }
         let share = step.as_secs_f64() / (self.filled + step).as_secs_f64();
         let filled = (self.filled + step).min(MEMORY);
-        Average { at, value: self.value + (value - self.value) * share, filled, ..self }
+        Average { metric: self.metric.clone(), at, value: self.value + (value - self.value) * share, filled }
     }
 }
 

@@ -8,6 +8,7 @@ mod average;
 mod events;
 mod log;
 mod startups;
+mod turns;
 
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ pub use average::Average;
 pub use events::{ScaleEvent, ScaleEvents};
 pub use log::{Recommendation, RecommendationLog};
 pub use startups::Startups;
+pub use turns::Turn;
+pub(crate) use turns::{Swing, record, swing};
 
-use crate::Policy;
+use crate::{MetricName, Policy};
 
 /// Everything that must survive a restart of the controller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +46,37 @@ pub struct State {
     pub last_scale: Option<LastScale>,
     /// A manual hold left the size above `maxReplicas`; it returns through the policies.
     pub above_max_by_hold: bool,
+    /// What each metric with a `behavior` of its own wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metric_logs: Vec<MetricLog>,
+    /// When the first plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When anything was last active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_active: Option<Time>,
+    /// The last changes of size, to recognise flapping.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+    /// The upper bound of the last plan, when time windows move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_max: Option<Replicas>,
+    /// A time window's end left the size above `maxReplicas`; it returns through the policies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub above_max_by_window: bool,
+    /// How long a replica was last known to work on a request, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_seconds: Option<f64>,
+}
+
+/// What one metric wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricLog {
+    /// The metric.
+    pub metric: MetricName,
+    /// What it wanted, before any clamp.
+    pub log: RecommendationLog,
 }
 
 /// A change of size.
@@ -76,6 +110,13 @@ impl State {
             resumed_at: None,
             last_scale: None,
             above_max_by_hold: false,
+            metric_logs: Vec::new(),
+            since: None,
+            last_active: None,
+            turns: Vec::new(),
+            last_max: None,
+            above_max_by_window: false,
+            service_seconds: None,
         }
     }
 

@@ -63,7 +63,7 @@ proptest! {
             1 => Some(Directive::Pause { until }),
             _ => None,
         };
-        let seen = Observation { current: Replicas(current), replicas, station: Some(StationWindows { fast, slow }), directive };
+        let seen = Observation { current: Replicas(current), replicas, station: Some(StationWindows { fast, slow }), directive, ..Observation::default() };
         let p = policy(spec(0, 10, &[rps(1e-9), cpu(70.0), memory(80.0), concurrency(1e9), p95(1)]));
         let first = plan(&p, &State::new().resume(then), &seen, then);
         let second = plan(&p, &first.state, &seen, now);
@@ -85,7 +85,7 @@ proptest! {
             2 => { slow.latency.count = 100; slow.latency.p95 = bad }
             _ => seen.replicas.iter_mut().for_each(|r| r.cpu = Some(Sampled::new(T0, Cores(bad)))),
         }
-        let metric = [concurrency(5.0), concurrency(5.0), p95(100), cpu(50.0)][usize::from(which)];
+        let metric = [concurrency(5.0), concurrency(5.0), p95(100), cpu(50.0)][usize::from(which)].clone();
         let done = once(free(0, 10, &[metric]), &seen);
         prop_assert_eq!(done.desired, Replicas(n), "{}", show(&done));
     }

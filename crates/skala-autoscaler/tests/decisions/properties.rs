@@ -141,7 +141,7 @@ proptest! {
     fn more_load_never_asks_for_fewer(
         mask in 1usize..8, p in any_policy(), seen in any_observation(), earlier in proptest::collection::vec(any_observation(), 0..4), factor in 1u32..5,
     ) {
-        let metrics: Vec<_> = all_metrics()[..3].iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0).map(|(_, m)| *m).collect();
+        let metrics: Vec<_> = all_metrics()[..3].iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0).map(|(_, m)| m.clone().into()).collect();
         let p = policy(PolicySpec { metrics, ..p.spec().clone() });
         let state = with_history(&p, &earlier);
         let less = plan(&p, &state, &seen, T0);
@@ -156,12 +156,12 @@ proptest! {
         let mut s = p.spec().clone();
         let mut seen = seen;
         if station {
-            s.metrics.retain(|m| !matches!(m, MetricSpec::Latency { .. } | MetricSpec::RequestsPerSecond { .. }));
-            s.metrics.push(rps(80.0));
+            s.metrics.retain(|m| !matches!(m.what, MetricSpec::Latency { .. } | MetricSpec::RequestsPerSecond { .. }));
+            s.metrics.push(rps(80.0).into());
             seen.station = None;
         } else {
-            s.metrics.retain(|m| !matches!(m, MetricSpec::Cpu { .. }));
-            s.metrics.push(cpu(60.0));
+            s.metrics.retain(|m| !matches!(m.what, MetricSpec::Cpu { .. }));
+            s.metrics.push(cpu(60.0).into());
             seen.replicas.iter_mut().for_each(|r| r.cpu = r.cpu.map(|c| Sampled::new(T0.minus(secs(16)), c.value)));
         }
         let p = policy(s);

@@ -267,7 +267,7 @@ fn zero() {
           metric requestsPerSecond 0.0/s (target 100.0/s per replica) wants 0
           metric cpu (target 70%) failed: no ready replica has a sample
           clamp activation: 0 -> 1
-          else 0 without requests
+          else 0 if nothing were active
           start 1
     "#]],
     );
@@ -305,7 +305,7 @@ fn zero() {
           metric requestsPerSecond 0.0/s (target 100.0/s per replica) wants 0
           metric cpu 5% (target 70%) wants 1
           clamp idle: 1 -> 0
-          else 1 if there were requests
+          else 1 if anything were active
           drain 1
     "#]],
     );

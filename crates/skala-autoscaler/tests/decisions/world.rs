@@ -43,7 +43,7 @@ pub(crate) fn spec(min: u32, max: u32, metrics: &[MetricSpec]) -> PolicySpec {
     PolicySpec {
         min_replicas: Replicas(min),
         max_replicas: Replicas(max),
-        metrics: metrics.to_vec(),
+        metrics: metrics.iter().cloned().map(MetricEntry::from).collect(),
         requests: ResourceRequests { cpu: Some(Cores(1.0)), memory: Some(Bytes(1 << 30)) },
         ..PolicySpec::default()
     }
