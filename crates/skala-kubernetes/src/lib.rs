@@ -10,16 +10,24 @@
 mod api;
 mod cluster;
 mod connect;
+mod controller;
+mod decide;
 mod election;
+mod events;
 mod jitter;
 mod objects;
 mod queue;
+mod reconcile;
+mod serve;
 mod settings;
 mod sources;
+mod stats;
+mod targets;
 mod watch;
 
 pub use api::{Api, ApiError, ApiTotals};
 pub use connect::{ConnectError, Target, connect};
+pub use controller::{Controller, RunError};
 pub use election::{Leadership, LeaseSettings};
 pub use settings::Settings;
-pub use sources::{SourceError, SourceQuery, Sources};
+pub use sources::{NoSources, SourceError, Sources};

@@ -74,6 +74,13 @@ impl Queue {
         }
     }
 
+    /// The object exists: it is looked at in its turn, if it is not in the queue already.
+    pub(crate) fn known(&mut self, key: &Key, now: Instant) {
+        if !self.entries.contains_key(key) {
+            self.insert(key.clone(), now, 0);
+        }
+    }
+
     /// The object is gone; a look under way ends by itself.
     pub(crate) fn forget(&mut self, key: &Key) {
         if let Some(entry) = self.entries.remove(key) {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub lease: Option<LeaseSettings>,
     /// Where `/metrics`, `/healthz` and `/readyz` are served.
     pub listen: Option<SocketAddr>,
+    /// Whether pods are marked with `pod-deletion-cost` before shrinking; yes.
+    pub deletion_cost: bool,
     /// Report, and change nothing but the autoscalers' status.
     pub dry_run: bool,
 }
@@ -33,6 +35,7 @@ impl Default for Settings {
             workers: 16,
             lease: None,
             listen: None,
+            deletion_cost: true,
             dry_run: false,
         }
     }

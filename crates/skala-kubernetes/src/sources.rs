@@ -1,18 +1,7 @@
 //! Reading triggers from outside the cluster, as a trait that the binary fills in: edge crates do not know one another.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::BoxFuture;
-use skala_types::Sampled;
-
-/// One trigger to read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceQuery {
-    /// The trigger's definition, as written, with its secrets filled in. Never logged.
-    pub definition: serde_json::Value,
-    /// Values of secrets by the name that the definition calls them.
-    pub secrets: BTreeMap<String, String>,
-}
+use skala_spec::model::Source;
 
 /// Why a trigger has no value, in words that hold no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +10,18 @@ pub struct SourceError(pub String);
 
 /// Whoever can read Redis, Postgres, Prometheus and the rest.
 pub trait Sources: Send + Sync {
-    /// The trigger's present value, and when it was true.
-    fn read<'a>(&'a self, query: &'a SourceQuery) -> BoxFuture<'a, Result<Sampled<f64>, SourceError>>;
+    /// The present value of a source. `owner` names the autoscaler and the trigger, so that what is remembered between two looks
+    /// (a Kafka group's earlier offsets) has a place.
+    fn read<'a>(&'a self, owner: &'a str, source: &'a Source) -> BoxFuture<'a, Result<f64, SourceError>>;
+}
+
+/// Nothing can be read: triggers fail, and say so.
+#[derive(Debug, Default)]
+pub struct NoSources;
+
+impl Sources for NoSources {
+    fn read<'a>(&'a self, _owner: &'a str, source: &'a Source) -> BoxFuture<'a, Result<f64, SourceError>> {
+        let error = SourceError(format!("this controller cannot read {}", source.kind()));
+        Box::pin(std::future::ready(Err(error)))
+    }
 }

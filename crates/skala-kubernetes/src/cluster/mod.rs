@@ -2,7 +2,9 @@
 
 pub(crate) mod discovery;
 pub(crate) mod once;
+pub(crate) mod samples;
 pub(crate) mod scale;
+pub(crate) mod secrets;
 
 pub(crate) use discovery::{Discovery, Located};
 pub(crate) use once::Once;

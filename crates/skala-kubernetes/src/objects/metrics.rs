@@ -103,7 +103,15 @@ mod tests {
 
     #[test]
     fn windows_as_go_prints_them() {
-        let rows = [("30s", Some(30.0)), ("1m0s", Some(60.0)), ("10.5s", Some(10.5)), ("250ms", Some(0.25)), ("", None), ("9", None), ("1x", None)];
+        let rows = [
+            ("30s", Some(30.0)),
+            ("1m0s", Some(60.0)),
+            ("10.5s", Some(10.5)),
+            ("250ms", Some(0.25)),
+            ("", None),
+            ("9", None),
+            ("1x", None),
+        ];
         for (text, seconds) in rows {
             assert_eq!(go_duration(text).map(|d| d.as_secs_f64()), seconds, "{text}");
         }

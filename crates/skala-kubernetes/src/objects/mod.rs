@@ -16,6 +16,6 @@ pub(crate) use hpa::{KeptHpa, WireHpa};
 pub(crate) use metrics::{CustomValue, ExternalValue, PodSample};
 pub(crate) use pod::{KeptPod, WirePod};
 pub(crate) use quantity::Quantity;
-pub(crate) use selector::LabelSelector;
+pub(crate) use selector::Selector;
 pub(crate) use spec::{Mode, Spec, TargetRef};
 pub(crate) use status::{Condition, Saved, Status};

@@ -17,6 +17,9 @@ use crate::watch::{Item, Key};
 /// The annotation by which ReplicaSets choose whom to remove first.
 pub(crate) const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+/// Tells that the cost is this controller's.
+pub(crate) const MARK: &str = "skala.dev/deletion-cost";
+
 /// A pod as the API sends it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -215,7 +218,10 @@ mod tests {
         assert!(kept.selected(&Selector::parse("app=web").unwrap()) && kept.is_serving());
         let names: Vec<&str> = kept.containers.iter().map(|(n, _)| &**n).collect();
         assert_eq!(names, ["app", "side"]);
-        assert_eq!(kept.containers[0].1.iter().map(|(n, v)| (&**n, *v)).collect::<Vec<_>>(), [("cpu", 250), ("memory", 1_073_741_824_000)]);
+        assert_eq!(
+            kept.containers[0].1.iter().map(|(n, v)| (&**n, *v)).collect::<Vec<_>>(),
+            [("cpu", 250), ("memory", 1_073_741_824_000)]
+        );
         assert_eq!((kept.deletion_cost, kept.marked_by_us), (Some(-5), false));
     }
 

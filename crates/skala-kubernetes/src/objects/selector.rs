@@ -1,13 +1,9 @@
-//! Label selectors: read from `/scale` as text, or from a metric as an object.
+//! Label selectors as `/scale` prints them, matched against labels that pods share.
 //!
 //! Method: the grammar of `labels.Parse`: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, joined by commas.
 //! Invariants: an empty selector selects nothing here, since autoscaling refuses it; what cannot be read is an error, not a wider
 //!   selection.
 //! Tested: `tests` below.
-
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 
 /// A selector that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,46 +21,6 @@ enum Test {
     NotIn(Vec<String>),
     Exists,
     Absent,
-}
-
-/// A `metav1.LabelSelector`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct LabelSelector {
-    match_labels: BTreeMap<String, String>,
-    match_expressions: Vec<Expression>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct Expression {
-    key: String,
-    operator: String,
-    values: Vec<String>,
-}
-
-impl LabelSelector {
-    /// As text for a query, keys in order.
-    ///
-    /// # Errors
-    /// An operator that is none.
-    pub(crate) fn text(&self) -> Result<String, String> {
-        let mut parts: Vec<(&str, String)> = self.match_labels.iter().map(|(k, v)| (k.as_str(), format!("{k}={v}"))).collect();
-        for Expression { key, operator, values } in &self.match_expressions {
-            let mut values = values.clone();
-            values.sort();
-            let list = values.join(",");
-            parts.push((key, match operator.as_str() {
-                "In" => format!("{key} in ({list})"),
-                "NotIn" => format!("{key} notin ({list})"),
-                "Exists" => key.clone(),
-                "DoesNotExist" => format!("!{key}"),
-                other => return Err(format!("{other:?} is not a valid label selector operator")),
-            }));
-        }
-        parts.sort_by(|a, b| a.0.cmp(b.0));
-        Ok(parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(","))
-    }
 }
 
 impl Selector {
@@ -161,6 +117,7 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn who_is_selected() {
@@ -192,15 +149,5 @@ mod tests {
         for text in ["a b", "a in (b", "a in b)", "=b", "a=b c", "a,,b", "a=(b)", "a in ((b))", "a=-b", "!", "ä=b"] {
             assert!(Selector::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn objects_become_text() {
-        let read = |json: &str| serde_json::from_str::<LabelSelector>(json).unwrap().text();
-        let all = r#"{"matchLabels":{"b":"2","a":"1"},"matchExpressions":[{"key":"c","operator":"NotIn","values":["y","x"]},
-            {"key":"d","operator":"Exists"},{"key":"aa","operator":"DoesNotExist"}]}"#;
-        assert_eq!(read(all).unwrap(), "a=1,!aa,b=2,c notin (x,y),d");
-        assert!(read(r#"{"matchExpressions":[{"key":"c","operator":"Near"}]}"#).is_err());
-        assert_eq!(read("{}").unwrap(), "");
     }
 }

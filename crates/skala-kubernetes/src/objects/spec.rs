@@ -13,7 +13,9 @@ use skala_hpa::{
 };
 use skala_spec::model::Source;
 
-use super::{LabelSelector, Quantity, quantity};
+use skala_manifests::object::LabelSelector;
+
+use super::Quantity;
 
 /// What is scaled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -270,7 +272,9 @@ impl Spec {
         let compat = wire.compat.as_deref().map(|c| c.parse::<skala_hpa::Compat>().map_err(|e| format!("compat: {e}")));
         let names: Vec<String> = wire.secrets.iter().map(|s| s.name.clone()).collect();
         let triggers = wire.triggers.into_iter().enumerate();
-        let triggers = triggers.map(|(i, t)| trigger(t, &names).map_err(|e| format!("triggers[{i}]: {e}"))).collect::<Result<Vec<_>, _>>()?;
+        let triggers = triggers
+            .map(|(i, t)| trigger(t, &names).map_err(|e| format!("triggers[{i}]: {e}")))
+            .collect::<Result<Vec<_>, _>>()?;
         let spec = Spec {
             target: wire.scale_target_ref,
             hpa,
@@ -361,7 +365,8 @@ fn metric_spec(wire: WireMetric) -> Result<(MetricSpec, String), String> {
 }
 
 fn metric_id(wire: WireMetricId) -> Result<(MetricId, String), String> {
-    let query = wire.selector.as_ref().map(LabelSelector::text).transpose()?;
+    let read = |s: &LabelSelector| skala_manifests::Selector::new(s).map(|s| s.to_string()).map_err(|e| e.to_string());
+    let query = wire.selector.as_ref().map(read).transpose()?;
     Ok((MetricId { name: wire.name, selector: query.clone() }, query.unwrap_or_default()))
 }
 
@@ -393,7 +398,11 @@ fn behavior(wire: WireBehavior) -> Result<Behavior, String> {
 fn rules(wire: WireRules) -> Result<ScalingRules, String> {
     let tolerance = wire.tolerance.map(|t| {
         let text = t.as_str().map_or_else(|| t.to_string(), str::to_owned);
-        quantity::as_f64(&text).filter(|t| *t >= 0.0).ok_or_else(|| format!("tolerance: '{text}' is not a share such as 0.05"))
+        text.parse::<skala_manifests::Quantity>()
+            .ok()
+            .map(|q| q.as_f64())
+            .filter(|t| *t >= 0.0)
+            .ok_or_else(|| format!("tolerance: '{text}' is not a share such as 0.05"))
     });
     let policy = |p: WirePolicy| ScalingPolicy { kind: p.kind, value: p.value, period_seconds: p.period_seconds };
     Ok(ScalingRules {
@@ -453,10 +462,7 @@ fn names_a_file(definition: &serde_json::Value) -> bool {
 ///
 /// # Errors
 /// A name without a value, or a bracket that is not closed.
-pub(crate) fn fill(
-    definition: &serde_json::Value,
-    value: &impl Fn(&str) -> Option<String>,
-) -> Result<serde_json::Value, String> {
+pub(crate) fn fill(definition: &serde_json::Value, value: &impl Fn(&str) -> Option<String>) -> Result<serde_json::Value, String> {
     use serde_json::Value;
     Ok(match definition {
         Value::String(text) => Value::String(fill_text(text, value)?),
@@ -486,7 +492,8 @@ mod tests {
     use serde_json::json;
 
     fn read(change: &serde_json::Value) -> Result<Spec, String> {
-        let mut spec = json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 10});
+        let mut spec =
+            json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 10});
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         Spec::read(&spec)
     }
@@ -515,8 +522,14 @@ mod tests {
             (json!({"mode": "magic"}), "cannot be read"),
             (json!({"compat": "hpa-0.1"}), "compat"),
             (json!({"metrics": [{"type": "Resource"}]}), "metrics[0]"),
-            (json!({"metrics": [{"type": "External", "external": {"metric": {"name": "x"}, "target": {"type": "Value", "value": "0"}}}]}), "above 0"),
-            (json!({"metrics": [{"type": "External", "external": {"metric": {"name": "x"}, "target": {"type": "Value", "value": "lots"}}}]}), "lots"),
+            (
+                json!({"metrics": [{"type": "External", "external": {"metric": {"name": "x"}, "target": {"type": "Value", "value": "0"}}}]}),
+                "above 0",
+            ),
+            (
+                json!({"metrics": [{"type": "External", "external": {"metric": {"name": "x"}, "target": {"type": "Value", "value": "lots"}}}]}),
+                "lots",
+            ),
             (json!({"staleAfter": "soon"}), "staleAfter"),
             (json!({"mode": "hpa", "idleReplicas": 0}), "idleReplicas"),
             (json!({"triggers": [{"value": 1, "redis": {}}]}), "name"),

@@ -107,8 +107,7 @@ fn millis(time: Time) -> u64 {
 impl SavedHistory {
     /// Keeps what can still matter: a recommendation that newer ones outdo on both sides is in every window together with them.
     pub(crate) fn of(history: &History, now: Time) -> SavedHistory {
-        let mut recommendations: Vec<(u64, i32)> =
-            history.recommendations.iter().map(|r| (millis(r.at), r.replicas)).collect();
+        let mut recommendations: Vec<(u64, i32)> = history.recommendations.iter().map(|r| (millis(r.at), r.replicas)).collect();
         recommendations.sort_unstable();
         let (mut low, mut high) = (i32::MAX, i32::MIN);
         let mut kept: Vec<(u64, i32)> = Vec::new();
@@ -179,7 +178,10 @@ mod tests {
     fn history_survives_in_little_space() {
         let recommend = |secs, replicas| Recommendation { at: at(secs), replicas };
         let history = History {
-            recommendations: (0..1000).map(|i| recommend(i, 5 + (i % 3) as i32)).chain([recommend(1000, 9), recommend(1001, 4)]).collect(),
+            recommendations: (0..1000)
+                .map(|i| recommend(i, 5 + (i % 3) as i32))
+                .chain([recommend(1000, 9), recommend(1001, 4)])
+                .collect(),
             scale_ups: (0..1000).map(|i| ScaleEvent { at: at(i), change: 1 }).collect(),
             scale_downs: vec![],
         };
@@ -195,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_history_from_the_future_or_from_nowhere() {
-        let future = SavedHistory { recommendations: vec![(u64::MAX, 3)], scale_ups: vec![(5_000, -7)], ..SavedHistory::default() };
+        let future =
+            SavedHistory { recommendations: vec![(u64::MAX, 3)], scale_ups: vec![(5_000, -7)], ..SavedHistory::default() };
         let restored = future.restore(2, at(1));
         assert!(restored.recommendations.iter().all(|r| r.at <= at(1)));
         assert_eq!(restored.scale_ups, [ScaleEvent { at: at(1), change: 0 }]);

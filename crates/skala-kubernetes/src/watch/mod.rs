@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::api::{Api, ApiError, Path};
 use crate::jitter;
+use store::Part;
 pub(crate) use store::{Item, Key, Store};
 
 /// Objects per page of a list.
@@ -39,11 +40,17 @@ pub(crate) struct Scope {
     pub(crate) plural: &'static str,
     /// One namespace, or all.
     pub(crate) namespace: Option<String>,
+    /// Which of the copy's parts this is.
+    pub(crate) part: usize,
     /// How long one turn of the watch lasts.
     pub(crate) turn: Duration,
 }
 
 impl Scope {
+    fn part(&self) -> Part<'_> {
+        Part { index: self.part, namespace: self.namespace.as_deref() }
+    }
+
     fn path(&self) -> Path {
         Path::objects(self.group_version, self.namespace.as_deref(), self.plural)
     }
@@ -72,7 +79,7 @@ where
                     place = last;
                 }
                 failures = failures.saturating_add(1);
-                store.failed(error.word());
+                store.failed(scope.part(), error.word());
                 tokio::time::sleep(pause(failures, &scope)).await;
             }
         }
@@ -116,7 +123,7 @@ where
         }
         token = page.metadata.token;
         if token.is_empty() {
-            let changed = store.replace(filling, began);
+            let changed = store.replace(filling, scope.part(), began);
             if let Some(changes) = changes {
                 changed.into_iter().for_each(|key| drop(changes.try_send(key)));
             }
@@ -153,7 +160,7 @@ where
         let event = match tokio::time::timeout(left, events.next()).await {
             Err(_) => return Err(lost(ApiError::TimedOut(end), &place)),
             Ok(None) => {
-                store.confirmed(Instant::now());
+                store.confirmed(scope.part(), Instant::now());
                 return Ok(place);
             }
             Ok(Some(Err(error))) => return Err(lost(error, &place)),
@@ -177,7 +184,7 @@ where
             }
             WatchEvent::Error(status) => return Err(lost(kube::Error::Api(status).into(), &place)),
         };
-        store.confirmed(Instant::now());
+        store.confirmed(scope.part(), Instant::now());
         if let (Some(changes), Some(key)) = (changes, changed) {
             let _ = changes.try_send(key);
         }

@@ -47,12 +47,19 @@ struct Inside<K> {
     spaces: BTreeMap<Arc<str>, Space<K>>,
     /// Rises with every change that matters.
     epoch: u64,
-    confirmed: Option<Instant>,
-    failure: Option<&'static str>,
+    /// Per part, which is a namespace or everything: when the server last confirmed it, and what is wrong with it.
+    parts: Vec<(Option<Instant>, Option<&'static str>)>,
 }
 
 /// The local copy of one kind.
 pub(crate) struct Store<K>(RwLock<Inside<K>>);
+
+/// What one watch keeps: a namespace, or everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) index: usize,
+    pub(crate) namespace: Option<&'a str>,
+}
 
 /// A list under way.
 pub(crate) struct Filling<K>(BTreeMap<Arc<str>, Space<K>>);
@@ -64,8 +71,9 @@ impl<K> Filling<K> {
 }
 
 impl<K: Send + Sync> Store<K> {
-    pub(crate) fn new() -> Store<K> {
-        Store(RwLock::new(Inside { spaces: BTreeMap::new(), epoch: 0, confirmed: None, failure: None }))
+    /// A copy that is kept by so many watches.
+    pub(crate) fn new(parts: usize) -> Store<K> {
+        Store(RwLock::new(Inside { spaces: BTreeMap::new(), epoch: 0, parts: vec![(None, None); parts] }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inside<K>> {
@@ -76,14 +84,15 @@ impl<K: Send + Sync> Store<K> {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How long ago the server last confirmed the copy; none before the first list.
+    /// How long ago the server last confirmed the copy, its oldest part; none before the first list of all.
     pub(crate) fn age(&self) -> Option<Duration> {
-        self.read().confirmed.map(|at| at.elapsed())
+        let ages: Option<Vec<Duration>> = self.read().parts.iter().map(|(at, _)| at.map(|at| at.elapsed())).collect();
+        ages?.into_iter().max()
     }
 
     /// What went wrong last, while it is wrong.
     pub(crate) fn failure(&self) -> Option<&'static str> {
-        self.read().failure
+        self.read().parts.iter().find_map(|(_, failure)| *failure)
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<K>> {
@@ -112,13 +121,18 @@ impl<K: Send + Sync> Store<K> {
     }
 
     /// Takes a finished list; returns every key that is, or was, there.
-    pub(crate) fn replace(&self, filling: Filling<K>, began: Instant) -> Vec<Key> {
+    pub(crate) fn replace(&self, filling: Filling<K>, of: Part<'_>, began: Instant) -> Vec<Key> {
         let before = self.keys();
         self.change(|inside| {
-            inside.spaces = filling.0;
+            match of.namespace {
+                None => inside.spaces = filling.0,
+                Some(namespace) => {
+                    inside.spaces.remove(namespace);
+                    inside.spaces.extend(filling.0);
+                }
+            }
             inside.epoch += 1;
-            inside.confirmed = Some(began);
-            inside.failure = None;
+            inside.parts[of.index] = (Some(began), None);
         });
         let mut keys = self.keys();
         keys.extend(before);
@@ -161,15 +175,12 @@ impl<K: Send + Sync> Store<K> {
         });
     }
 
-    pub(crate) fn confirmed(&self, at: Instant) {
-        self.change(|inside| {
-            inside.confirmed = Some(at);
-            inside.failure = None;
-        });
+    pub(crate) fn confirmed(&self, of: Part<'_>, at: Instant) {
+        self.change(|inside| inside.parts[of.index] = (Some(at), None));
     }
 
-    pub(crate) fn failed(&self, why: &'static str) {
-        self.change(|inside| inside.failure = Some(why));
+    pub(crate) fn failed(&self, of: Part<'_>, why: &'static str) {
+        self.change(|inside| inside.parts[of.index].1 = Some(why));
     }
 }
 
@@ -177,18 +188,38 @@ impl<K: Send + Sync> Store<K> {
 mod tests {
     use super::*;
 
+    const ALL: Part<'_> = Part { index: 0, namespace: None };
+
+    #[test]
+    fn each_namespace_has_a_part_and_the_oldest_counts() {
+        let store: Store<u32> = Store::new(2);
+        let part = |index, namespace| Part { index, namespace: Some(namespace) };
+        let fill = |namespace| {
+            let mut filling = store.fill();
+            filling.put(Key::new(namespace, "x"), 1);
+            filling
+        };
+        store.replace(fill("a"), part(0, "a"), Instant::now());
+        assert_eq!(store.age(), None, "b has not been listed");
+        let before = Instant::now().checked_sub(Duration::from_secs(40)).unwrap();
+        store.replace(fill("b"), part(1, "b"), before);
+        assert!(store.age().unwrap() >= Duration::from_secs(40));
+        store.replace(store.fill(), part(0, "a"), Instant::now());
+        assert_eq!(store.keys(), [Key::new("b", "x")]);
+    }
+
     #[test]
     fn a_list_replaces_everything_and_names_what_left() {
-        let store: Store<u32> = Store::new();
+        let store: Store<u32> = Store::new(1);
         assert_eq!(store.age(), None);
         let mut first = store.fill();
         first.put(Key::new("a", "x"), 1);
         first.put(Key::new("b", "y"), 2);
-        store.replace(first, Instant::now());
+        store.replace(first, ALL, Instant::now());
         let mut second = store.fill();
         second.put(Key::new("b", "y"), 3);
         second.put(Key::new("b", "z"), 4);
-        let changed = store.replace(second, Instant::now());
+        let changed = store.replace(second, ALL, Instant::now());
         assert_eq!(changed, [Key::new("a", "x"), Key::new("b", "y"), Key::new("b", "z")]);
         assert_eq!(store.keys(), [Key::new("b", "y"), Key::new("b", "z")]);
         assert_eq!(store.of("b", |n| *n > 3).len(), 1);
@@ -196,19 +227,19 @@ mod tests {
 
     #[test]
     fn age_counts_from_the_last_confirmation_and_failures_do_not_refresh_it() {
-        let store: Store<u32> = Store::new();
-        store.replace(store.fill(), Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
-        store.failed("Timeout");
+        let store: Store<u32> = Store::new(1);
+        store.replace(store.fill(), ALL, Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
+        store.failed(ALL, "Timeout");
         assert!(store.age().unwrap() >= Duration::from_secs(60));
         assert_eq!(store.failure(), Some("Timeout"));
-        store.confirmed(Instant::now());
+        store.confirmed(ALL, Instant::now());
         assert!(store.age().unwrap() < Duration::from_secs(30));
         assert_eq!(store.failure(), None);
     }
 
     #[test]
     fn an_empty_namespace_leaves_nothing_behind() {
-        let store: Store<u32> = Store::new();
+        let store: Store<u32> = Store::new(1);
         assert!(store.put(Key::new("a", "x"), 1, |_, _| false));
         assert!(!store.put(Key::new("a", "x"), 2, |_, _| false));
         store.remove(&Key::new("a", "x"));
