@@ -9,7 +9,6 @@ pub(crate) mod readings;
 use std::sync::Arc;
 
 use serde_json::Value;
-use skala_types::Time;
 
 use crate::objects::KeptPod;
 
@@ -58,6 +57,3 @@ impl Verdict {
         self.current.zip(self.desired).filter(|(current, desired)| current != desired)
     }
 }
-
-/// What was read for one metric, and when it was true.
-pub(crate) type Timed<T> = (T, Option<Time>);

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use skala_autoscaler::{
-    Action, Behavior, CronWindow, Direction, Directive, Fallback, FallbackBehavior, MetricEntry, MetricOptions, MetricResult,
-    MetricSpec, Observation, Phase, Planned, Policy, PolicyKind, PolicySpec, ReplicaObservation, ResourceRequests,
-    ResourceTarget, Rule, ScalingPolicy, ScalingRules, SelectPolicy, SignalObservation, SignalTarget, Text,
+    Action, Behavior, CronWindow, Directive, Fallback, FallbackBehavior, MetricEntry, MetricOptions, MetricResult, MetricSpec,
+    Observation, Phase, Planned, Policy, PolicyKind, PolicySpec, ReplicaObservation, ResourceRequests, ResourceTarget, Rule,
+    ScalingPolicy, ScalingRules, SelectPolicy, SignalObservation, SignalTarget, Text,
 };
 use skala_hpa::{MetricSpec as HpaMetric, Phase as PodPhase, Reading, ReadyStatus, Target};
 use skala_types::{Bytes, Cores, ReplicaId, Replicas, Sampled, Time, Utilisation};
@@ -357,9 +357,4 @@ pub(crate) fn verdict(plan: &Planned, pods: &[Seen], current: i32) -> Verdict {
 fn limits(rule: Rule) -> bool {
     use Rule::{Budget, Downstream, MaxReplicas, MinReplicas, ScaleDownPolicies, ScaleUpPolicies};
     matches!(rule, Budget | Downstream | MaxReplicas | MinReplicas | ScaleDownPolicies | ScaleUpPolicies)
-}
-
-/// Which way a change goes.
-pub(crate) fn direction(current: i32, desired: i32) -> Direction {
-    if desired > current { Direction::Up } else { Direction::Down }
 }

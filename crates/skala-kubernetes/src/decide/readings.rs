@@ -41,7 +41,7 @@ fn requests(pods: &[Seen], name: &str, container: Option<&str>) -> Requests {
     for seen in pods {
         match request(&seen.pod, name, container) {
             Ok(milli) => all.push(milli),
-            Err(missing) if missing.is_empty() => {
+            Err("") => {
                 let container = container.unwrap_or_default();
                 return Requests::Missing(format!("container {container} not found in Pod {}", seen.name));
             }

@@ -4,9 +4,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use skala_types::Time;
 
-use super::{Saved, Spec, Status, time};
+use super::{Saved, Spec, Status};
 use crate::api::Meta;
 use crate::watch::{Item, Key};
 
@@ -29,8 +28,6 @@ pub(crate) struct Autoscaler {
 struct WireMeta {
     #[serde(flatten)]
     meta: Meta,
-    #[serde(deserialize_with = "time::lenient")]
-    creation_timestamp: Option<Time>,
     deletion_timestamp: Option<String>,
 }
 
@@ -39,7 +36,6 @@ struct WireMeta {
 pub(crate) struct KeptAutoscaler {
     pub(crate) uid: String,
     pub(crate) generation: i64,
-    pub(crate) created: Option<Time>,
     /// Being deleted: nothing is done for it any more.
     pub(crate) leaving: bool,
     pub(crate) spec: Result<Spec, String>,
@@ -62,7 +58,6 @@ impl Item for Autoscaler {
         KeptAutoscaler {
             uid: self.metadata.meta.uid,
             generation: self.metadata.meta.generation,
-            created: self.metadata.creation_timestamp,
             leaving: self.metadata.deletion_timestamp.is_some(),
             spec: Spec::read(&self.spec),
             saved: Status::saved(&self.status),

@@ -18,4 +18,4 @@ pub(crate) use pod::{KeptPod, WirePod};
 pub(crate) use quantity::Quantity;
 pub(crate) use selector::Selector;
 pub(crate) use spec::{Mode, Spec, TargetRef};
-pub(crate) use status::{Condition, Saved, Status};
+pub(crate) use status::{Saved, Status};

@@ -303,7 +303,7 @@ fn undone(planned: skala_autoscaler::State, before: &skala_autoscaler::State) ->
     skala_autoscaler::State {
         scale_ups: before.scale_ups.clone(),
         scale_downs: before.scale_downs.clone(),
-        last_scale: before.last_scale.clone(),
+        last_scale: before.last_scale,
         turns: before.turns.clone(),
         ..planned
     }

@@ -1,8 +1,10 @@
 //! One file per verb, or per few that belong together.
 
 pub mod check;
+pub mod controller;
 pub mod demo;
 pub mod down;
+pub mod export;
 pub mod load;
 pub mod logs;
 pub mod orders;
