@@ -2,4 +2,4 @@
 
 pub mod controller;
 
-pub use controller::{ControllerExport, InvalidExport, SecretName};
+pub use controller::{AUTOSCALER_CRD, ControllerExport, InvalidExport, SecretName};
