@@ -3,7 +3,9 @@
 use serde_json::json;
 use skala_testkit::wait::until;
 
-use crate::world::{LIMIT, NS, at_once, autoscaler, cluster, deployment, elected, installed, start_as, status, until_size};
+use crate::world::{
+    LIMIT, NS, at_once, autoscaler, cluster, deployment, elected, installed, size, start_as, status, until_condition, until_size,
+};
 
 const ACCOUNT: &str = "system:serviceaccount:skala-system:skala-controller";
 
@@ -48,4 +50,18 @@ fn the_role_of_a_namespace_does_not_reach_further() {
             .filter(|r| r.user == ACCOUNT && !r.resource.is_empty())
             .all(|r| r.namespace == NS || r.namespace == "skala-system")
     );
+}
+
+#[test]
+fn a_reporters_role_cannot_scale_whatever_the_controller_wants() {
+    let cluster = cluster();
+    for document in installed(|e| e.dry_run = true) {
+        cluster.put(&document);
+    }
+    deployment(&cluster, "up", 2);
+    cluster.metrics().set_pods(NS, "app=up", "app", "450m", "10Mi");
+    autoscaler(&cluster, "up", "up", &json!({}));
+    let _running = start_as(&cluster, elected("pod-1"), Some(ACCOUNT));
+    until_condition(&cluster, "up", "AbleToScale", "False", "FailedUpdateScale");
+    assert_eq!(size(&cluster, "up"), 2);
 }
