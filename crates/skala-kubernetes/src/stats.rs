@@ -80,7 +80,12 @@ impl Stats {
 
     /// Everything in Prometheus' text format.
     pub(crate) fn text(&self, api: &Api, leads: bool, ages: &[(&str, Option<Duration>)]) -> String {
-        let counts = self.counts();
+        let mut counts = self.counts();
+        if !leads {
+            // What another decides now is not known here.
+            counts.objects.clear();
+        }
+        let counts = &*counts;
         let mut out = String::new();
         let of = |key: &Key| format!("namespace=\"{}\",autoscaler=\"{}\"", escape(&key.namespace), escape(&key.name));
         head(&mut out, "skala_autoscaler_current_replicas", "gauge", "The target's size as it was last read.");

@@ -514,6 +514,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_manual_can_be_read() {
+        let page = include_str!("../../../../docs/kubernetes.md");
+        let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let object: serde_json::Value = serde_saphyr::from_str(example).unwrap();
+        let spec = Spec::read(&object["spec"]).unwrap();
+        assert_eq!((spec.triggers[0].name.as_str(), spec.triggers[0].target), ("jobs", Goal::AverageValue(5.0)));
+        assert_eq!(spec.secrets[0].secret_key_ref.name, "redis-login");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let rows = [
             (json!({"minReplicas": 11}), "minReplicas"),

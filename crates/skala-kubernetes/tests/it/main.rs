@@ -1,8 +1,9 @@
 //! The controller against an API server in the same process.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(unreachable_pub, reason = "nothing outside can reach into a test binary")]
 
 mod acting;
 mod election;
 mod resilience;
 mod rights;
+mod serve;
 mod world;
