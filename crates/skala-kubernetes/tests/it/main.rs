@@ -1,4 +1,5 @@
 //! The controller against an API server in the same process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 #![expect(unreachable_pub, reason = "nothing outside can reach into a test binary")]
 
 mod acting;
