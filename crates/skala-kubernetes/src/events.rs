@@ -3,7 +3,7 @@
 //! Decides: which events are sent: the same one again only after a while, and not more than a few per object.
 //! Method: client-go's spam filter: a bucket of 25 per object, one more every five minutes; a repeated event raises its count.
 //! Invariants: bounded memory; an event that cannot be sent is dropped and never holds up a decision.
-//! Tested: `tests` below; `tests/it/status.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};

@@ -2,7 +2,7 @@
 //!
 //! Decides: whether a target is claimed more than once; then nobody here acts on it.
 //! Method: an index over both watches, made anew only when one of them has changed.
-//! Tested: `tests/it/conflict.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,7 +6,7 @@
 //!   mapper goes by group and kind.
 //! Invariants: a kind that is not there is looked for again at most once per half minute, so that a definition installed later
 //!   is found.
-//! Tested: `tests/it/target.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! Decides: nothing; brings numbers with their times.
 //! Method: one list of a namespace's PodMetrics serves every autoscaler there; custom and external metrics are shared by name and
 //!   selector. Answers last half a sync period, so that each round sees new ones.
-//! Tested: `tests/it/metrics.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

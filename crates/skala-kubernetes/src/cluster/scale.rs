@@ -2,7 +2,7 @@
 //!
 //! Invariants: a write names the version that the decision was made on, so that it fails when anybody else was faster; it keeps
 //!   every other field as it was read.
-//! Tested: `tests/it/target.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Mode `hpa`: autoscaling/v2 exactly.
 //!
-//! Tested: `tests/it/hpa.rs`, beside `skala_hpa` itself.
+//! Tested: `tests/it/acting.rs`, beside `skala_hpa` itself.
 
 use serde_json::{Value, json};
 use skala_hpa::{

@@ -3,7 +3,7 @@
 //! Decides: how an `Autoscaler` and what was seen of its target read as a policy and an observation.
 //! Method: a metric of pods or objects becomes a signal with the target that autoscaling/v2 gives it; CPU and memory stay what
 //!   they are, with the pods' mean request.
-//! Tested: `tests/it/own.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! Method: as the HPA's metrics client: a pod's sample is the sum over its containers and exists only if every container has the
 //!   resource; values of pods that the selector does not match count apart.
-//! Tested: `tests` below; `tests/it/hpa.rs`.
+//! Tested: `tests/it/acting.rs`.
 
 use std::time::Duration;
 

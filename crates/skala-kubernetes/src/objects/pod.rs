@@ -1,7 +1,7 @@
 //! Pods: what autoscaling reads of them, in some 300 bytes each.
 //!
 //! Invariants: no pod that the server sends makes the copy fail; what is odd in it becomes a missing value.
-//! Tested: `tests` below; memory in `tests/it/memory.rs`.
+//! Tested: `tests` below.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What is remembered of one autoscaler between two looks.
 //!
 //! Invariants: bounded; what must survive a restart is in the status too.
-//! Tested: `tests/it/restart.rs`.
+//! Tested: `tests/it/resilience.rs`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

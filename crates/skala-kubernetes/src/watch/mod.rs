@@ -7,7 +7,7 @@
 //!   instead of taken from `kube::runtime`, which does not tell that age.
 //! Invariants: an expired place (410) leads to a new list that replaces the copy whole; retries are spread and bounded; the
 //!   copy's age never claims more than what the server confirmed.
-//! Tested: `store`; `tests/it/watch.rs` (expiry, outage, bookmarks).
+//! Tested: `store`; `tests/it/resilience.rs` (expiry, outage, age).
 
 mod store;
 
