@@ -9,6 +9,7 @@
 
 pub mod decide;
 pub mod import;
+pub mod export;
 pub mod object;
 pub mod quantity;
 

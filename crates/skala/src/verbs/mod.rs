@@ -5,6 +5,8 @@ pub mod decide;
 pub mod demo;
 pub mod down;
 pub mod import;
+pub mod controller;
+pub mod export;
 pub mod load;
 pub mod logs;
 pub mod orders;
