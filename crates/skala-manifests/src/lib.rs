@@ -8,8 +8,8 @@
 //! Tested: beside each module; `tests/it`.
 
 pub mod decide;
-pub mod import;
 pub mod export;
+pub mod import;
 pub mod object;
 pub mod quantity;
 

@@ -278,6 +278,7 @@ pub(crate) fn observation(
     let signal = |(name, signal): (&String, &Signal)| SignalObservation {
         name: name.as_str().into(),
         value: signal.last,
+        activity: None,
         queue: None,
         error: signal.error.as_deref().map(Text::from),
         failures: signal.failures,
