@@ -36,8 +36,10 @@ pub struct Quirks {
     pub direction_tolerance: bool,
     /// Missing pods count with max(100, target) percent of their request when shrinking, not with 100. From 1.26.
     pub missing_fill_reaches_target: bool,
-    /// Missing pods count as 0 of an average value also when the ratio is exactly 1. Until 1.25.
+    /// Missing pods count as 0 of an average value also when the ratio is exactly 1. Until 1.27.
     pub missing_fill_at_one: bool,
+    /// A rate's base counts only the changes of its own direction. Until 1.24.
+    pub rate_of_one_direction: bool,
     /// A pod whose sample lacks the named container fails the whole ContainerResource metric; the adapter that builds the
     /// samples has to look at this. Until 1.32.
     pub container_sample_missing_fails: bool,
@@ -52,10 +54,10 @@ pub struct Quirks {
 pub enum ZeroRule {
     /// `minReplicas: 0` alone lets the autoscaler leave zero. Until 1.35.
     MinReplicas,
-    /// Only the condition `ScaledToZero` does; it changes when zero is reached or left; the gate is off by default. 1.36.
+    /// Only the condition `ScaledToZero` does, which every rescale writes; the gate is off by default. 1.36.
     Condition,
-    /// As before, but every rescale writes the condition and the gate is on by default. From 1.37.
-    ConditionAlways,
+    /// The same with the gate on by default. From 1.37.
+    ConditionByDefault,
 }
 
 impl Compat {
@@ -76,13 +78,14 @@ impl Compat {
             tolerance_by_distance: minor < 33,
             direction_tolerance: minor >= 33,
             missing_fill_reaches_target: minor >= 26,
-            missing_fill_at_one: minor < 26,
+            missing_fill_at_one: minor < 28,
+            rate_of_one_direction: minor < 25,
             container_sample_missing_fails: minor < 33,
             succeeded_is_ignored: minor >= 38,
             zero: match minor {
                 0..36 => ZeroRule::MinReplicas,
                 36 => ZeroRule::Condition,
-                _ => ZeroRule::ConditionAlways,
+                _ => ZeroRule::ConditionByDefault,
             },
         }
     }
@@ -151,6 +154,7 @@ mod tests {
             old(|q| q.direction_tolerance),
             old(|q| q.missing_fill_reaches_target),
             old(|q| q.missing_fill_at_one),
+            old(|q| q.rate_of_one_direction),
             old(|q| q.container_sample_missing_fails),
             old(|q| q.succeeded_is_ignored),
             old(|q| q.zero == ZeroRule::MinReplicas),

@@ -3,7 +3,7 @@
 //! Decides: nothing; an adapter fills it from Kubernetes' objects, a simulator from its own.
 //! Units: metric values in milli; times as [`Time`]; windows as durations; pods by their index in [`Input::pods`].
 //! Invariants: none needed: a reading that does not fit its metric counts as a failed fetch, never as zero load.
-//! Tested: `tests/rows`, and with arbitrary content in `tests/rows/properties.rs`.
+//! Tested: `tests/rows`, and with arbitrary content in `tests/oracle/properties.rs`.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! Inputs: an [`Input`]: settings, spec, scale, pods, one reading per metric, the history, and `now`; milli-units and seconds.
 //! Method: kube-controller-manager's HPA controller, integer and float order included; a [`Compat`] picks the release.
 //! Invariants: [`reconcile()`] is total and pure; a reading that is missing, negative or absurd never shrinks a target.
-//! Tested: data rows in `tests/rows`, properties in `tests/rows/properties.rs`, an independent oracle in `tests/oracle`.
+//! Tested: data rows in `tests/rows`, an independent oracle and properties in `tests/oracle`.
 
 mod behavior;
 mod compat;
@@ -20,6 +20,7 @@ mod reconcile;
 mod settings;
 mod trace;
 mod validate;
+mod zero;
 
 pub use behavior::{Behavior, PolicyKind, ScalingPolicy, ScalingRules, SelectPolicy};
 pub use compat::{Compat, CompatError, Quirks, ZeroRule};

@@ -4,15 +4,16 @@
 //! Inputs: [`Input`]. Output: [`Outcome`].
 //! Method: `autoscaling/v2`: the largest successful proposal wins; a failed metric blocks shrinking, never growing.
 //! Invariants: total and pure; a rescale never has the size it started from.
-//! Tested: `tests/rows/reconcile.rs`, `tests/rows/zero.rs`.
+//! Tested: `tests/rows/combine.rs`.
 
 use crate::history::{bound, record};
 use crate::metric::{Context, Failure, evaluate};
 use crate::normalize::{Case, normalize};
 use crate::outcome::{Event, MetricOutcome, Severity, Warning};
+use crate::zero::Zero;
 use crate::{
     ConditionStatus, ConditionType, Current, Direction, History, Input, Outcome, Quirks, Recommendation, Scale, ScaleEvent,
-    Selector, Step, Tolerance, Trace, ZeroRule,
+    Selector, Step, Tolerance, Trace,
 };
 
 /// Decides one reconcile of a HorizontalPodAutoscaler.
@@ -67,7 +68,7 @@ fn decide(input: &Input<'_>, scale: Scale, outcome: &mut Outcome) {
     let desired = if current == 0 && zero.disabled(input) {
         let message = "scaling is disabled since the replica count of the target is zero";
         outcome.set(ConditionType::ScalingActive, ConditionStatus::False, "ScalingDisabled", message.to_owned());
-        outcome.removes_scaled_to_zero = zero.rule != ZeroRule::MinReplicas && !zero.gate;
+        zero.off(outcome);
         outcome.trace.steps.push(Step::Disabled);
         current
     } else if current > 0 && current > max {
@@ -227,55 +228,6 @@ fn rescaled(input: &Input<'_>, current: i32, desired: i32, zero: &Zero, history:
         outcome.undo = Some((direction, record(history.log_mut(direction), event, longest)));
     }
     zero.rescaled(input, current, desired, outcome);
-}
-
-/// How this reconcile treats size zero.
-struct Zero {
-    rule: ZeroRule,
-    /// The gate `HPAScaleToZero`.
-    gate: bool,
-    /// Whether the incoming condition lets the autoscaler leave zero.
-    by_condition: bool,
-}
-
-impl Zero {
-    fn of(input: &Input<'_>, quirks: Quirks) -> Zero {
-        let rule = quirks.zero;
-        // `minReplicas: 0` is refused, and the condition never written, where the gate is off.
-        let implied = input.spec.min_replicas == Some(0) || input.scaled_to_zero.is_some();
-        let gate = input.settings.scale_to_zero.unwrap_or(rule == ZeroRule::ConditionAlways || implied);
-        let by_condition = rule != ZeroRule::MinReplicas && gate && input.scaled_to_zero == Some(true);
-        Zero { rule, gate, by_condition }
-    }
-
-    /// Whether a target at zero is switched off.
-    fn disabled(&self, input: &Input<'_>) -> bool {
-        let min = input.spec.min();
-        match self.rule {
-            ZeroRule::MinReplicas => min != 0,
-            _ => !(self.by_condition && (min != 0 || input.spec.has_object_or_external())),
-        }
-    }
-
-    /// The condition after the size changed.
-    fn rescaled(&self, input: &Input<'_>, current: i32, desired: i32, outcome: &mut Outcome) {
-        if self.rule == ZeroRule::MinReplicas {
-            return;
-        }
-        if !self.gate {
-            outcome.removes_scaled_to_zero = true;
-            return;
-        }
-        let reached = current > 0 && desired == 0 && input.spec.min() == 0 && input.spec.has_object_or_external();
-        let (status, reason, message) = if reached {
-            (ConditionStatus::True, "ScaledToZero", "the HPA controller scaled the workload to zero")
-        } else if self.rule == ZeroRule::ConditionAlways || current == 0 {
-            (ConditionStatus::False, "NotScaledToZero", "the HPA controller did not scale the workload to zero")
-        } else {
-            return;
-        };
-        outcome.set(ConditionType::ScaledToZero, status, reason, message.to_owned());
-    }
 }
 
 fn tolerance(input: &Input<'_>, quirks: Quirks) -> Tolerance {

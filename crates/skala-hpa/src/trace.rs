@@ -3,7 +3,7 @@
 //! Decides: nothing; it is written along the way, and read by people through [`crate::Outcome::explain`] and by tests.
 //! Units: milli, whole percents, replicas, ratios (1 is on target).
 //! Invariants: one [`MetricTrace`] per metric outcome; the steps are in the order in which they happened; one byte per pod.
-//! Tested: `tests/rows/trace.rs`.
+//! Tested: `tests/rows/explain.rs`.
 
 use serde::Serialize;
 use skala_types::Time;

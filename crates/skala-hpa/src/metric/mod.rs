@@ -5,7 +5,7 @@
 //! Method: `autoscaling/v2`: an average value wins over a utilization, for External also over a value; an Object metric goes
 //!   by its declared type.
 //! Invariants: a reading that does not fit, a target that is not positive, or a negative load is a failure, never a size.
-//! Tested: `tests/rows/metrics.rs`.
+//! Tested: `tests/rows/pods.rs`, `tests/rows/value.rs`.
 
 mod classify;
 mod pods;

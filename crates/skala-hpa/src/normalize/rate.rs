@@ -41,8 +41,10 @@ pub(super) fn furthest(
 
 fn allow(case: &Case<'_>, policy: &ScalingPolicy, index: usize, direction: Direction, history: &History) -> PolicyLimit {
     let period = i64::from(policy.period_seconds);
-    let added = changed(&history.scale_ups, case.now, period);
-    let removed = changed(&history.scale_downs, case.now, period);
+    let one_sided = case.settings.compat.quirks().rate_of_one_direction;
+    let sum = |log, of| if one_sided && of != direction { 0 } else { changed(log, case.now, period) };
+    let added = sum(&history.scale_ups, Direction::Up);
+    let removed = sum(&history.scale_downs, Direction::Down);
     let base = saturate_i32(i128::from(case.current) - i128::from(added) + i128::from(removed));
     let own = match direction {
         Direction::Up => &history.scale_ups,

@@ -269,7 +269,7 @@ fn per_pod(w: &World, readings: &PodReadings, cpu: bool, goal: Goal, release: u3
                 Some(i128::from(requests[i]) * i128::from(if release >= 26 { t.max(100) } else { 100 }) / 100)
             }
             Goal::Mean(t) if r < 1.0 => Some(i128::from(t)),
-            Goal::Mean(_) if release < 26 => Some(0),
+            Goal::Mean(_) if release < 28 => Some(0),
             _ => None,
         };
         if let Some(fill) = fill {
@@ -343,7 +343,10 @@ fn new_rules(
     let mut limits = vec![];
     for (percent, value, period) in policies(rules, up) {
         let sum = |log: &[(Time, i32)]| log.iter().filter(|(t, _)| secs(*t) > now - period).map(|e| e.1).sum::<i32>();
-        let base = f64::from(current - sum(ups) + sum(downs));
+        let both = minor(w.settings.compat) >= 25;
+        let added = if up || both { sum(ups) } else { 0 };
+        let removed = if !up || both { sum(downs) } else { 0 };
+        let base = f64::from(current - added + removed);
         limits.push(match (percent, up) {
             (false, true) => base + f64::from(value),
             (false, false) => base - f64::from(value),

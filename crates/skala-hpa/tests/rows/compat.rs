@@ -37,8 +37,8 @@ fn missing_pods_of_a_target_above_the_request() {
 #[test]
 fn missing_pods_exactly_on_target() {
     let w = world(4).metric(custom(Target::average_value(1000)), Reading::Pods(samples(&[Some(1000), Some(1000), None, None])));
-    assert_eq!(first(&w, "hpa-1.25"), "2: 1000m mean r=1.000/2 r2=0.500/4 Scaled");
-    assert_eq!(first(&w, "hpa-1.26"), "4: 1000m mean r=1.000/2 r2=1.000/2 WithinToleranceWhenFilled");
+    assert_eq!(first(&w, "hpa-1.27"), "2: 1000m mean r=1.000/2 r2=0.500/4 Scaled");
+    assert_eq!(first(&w, "hpa-1.28"), "4: 1000m mean r=1.000/2 r2=1.000/2 WithinToleranceWhenFilled");
 }
 
 #[test]
@@ -47,4 +47,16 @@ fn pods_that_ended_well() {
     w.pods[1] = Pod { phase: Phase::Succeeded, ..pod() };
     assert_eq!(first(&w, "hpa-1.37"), "2: 100% 1000m mean r=2.000/1 r2=1.000/2 WithinToleranceWhenFilled");
     assert_eq!(first(&w, "hpa-1.38"), "2: 100% 1000m mean r=2.000/1 Scaled");
+}
+
+#[test]
+fn the_base_of_a_rate() {
+    let r = || Some(rules(0, &[policy(skala_hpa::PolicyKind::Pods, 4, 60)]));
+    let size = |wants, release: &str| {
+        let w = world(10).wants(wants).behavior(r(), r()).grew(&[(20, 2)]).shrank(&[(10, 3)]);
+        w.compat(release).run().desired_replicas
+    };
+    // Growing from 10 - 2, or from 10 - 2 + 3; shrinking from 10 + 3, or from the same.
+    assert_eq!([size(90, "hpa-1.24"), size(90, "hpa-1.25")], [Some(12), Some(15)]);
+    assert_eq!([size(1, "hpa-1.24"), size(1, "hpa-1.25")], [Some(9), Some(7)]);
 }
