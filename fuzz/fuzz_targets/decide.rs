@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
         if answer.error.is_some() || !answer.rescale {
             assert_eq!(answer.desired_replicas, answer.current_replicas);
         } else {
-            let (desired, hpa) = (answer.desired_replicas.expect("a rescale has a size"), document.hpa.as_ref().expect("and an autoscaler"));
+            let (desired, hpa) =
+                (answer.desired_replicas.expect("a rescale has a size"), document.hpa.as_ref().expect("and an autoscaler"));
             assert!(desired >= 0 && desired <= hpa.spec.max_replicas, "{desired}");
             assert!(desired >= hpa.spec.min_replicas.unwrap_or(1).min(answer.current_replicas.unwrap_or(0)), "{desired}");
         }
