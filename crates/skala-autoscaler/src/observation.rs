@@ -41,6 +41,9 @@ pub struct SignalObservation {
     pub name: Text,
     /// The last good value with its time; none when there never was one. For a queue: its backlog.
     pub value: Option<Sampled<f64>>,
+    /// What its activation is compared with, where that is not the value: work that a rate or a capped lag does not show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<f64>,
     /// What a queue reports besides, true at `value.at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueObservation>,
@@ -56,12 +59,12 @@ impl SignalObservation {
     /// A value that was read without a failure.
     pub fn read(name: impl Into<Text>, at: Time, value: f64) -> SignalObservation {
         let value = Some(Sampled::new(at, value));
-        SignalObservation { name: name.into(), value, queue: None, error: None, failures: 0 }
+        SignalObservation { name: name.into(), value, activity: None, queue: None, error: None, failures: 0 }
     }
 
     /// A source that has never been read.
     pub fn failed(name: impl Into<Text>, error: impl Into<Text>, failures: u32) -> SignalObservation {
-        SignalObservation { name: name.into(), value: None, queue: None, error: Some(error.into()), failures }
+        SignalObservation { name: name.into(), value: None, activity: None, queue: None, error: Some(error.into()), failures }
     }
 }
 

@@ -5,6 +5,7 @@
 //! Invariants: no text of a problem contains a value that came from the environment or from a secret file.
 //! Tested: `tests/it/problems.rs` (every listing prints through `Display`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -94,6 +95,11 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Bytes from which a text of the environment may be a secret.
+const SECRET: usize = 4;
+/// Most texts that are looked for in a message.
+const MOST_HIDDEN: usize = 1000;
+
 /// The text of a problem, before it is placed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
@@ -109,6 +115,22 @@ impl Text {
 
     pub(crate) fn because(mut self, reason: impl Into<String>) -> Text {
         self.reason = reason.into();
+        self
+    }
+
+    /// The same with these texts hidden. Short ones and numbers stay: they are no secrets, and they are parts of other words. Of more
+    /// texts than can be looked for, nothing is said but that something is wrong.
+    pub(crate) fn hiding(mut self, texts: &BTreeSet<String>) -> Text {
+        if texts.len() > MOST_HIDDEN {
+            return Text::new("this contradicts another field").fix("take fewer values from the environment to see which");
+        }
+        for text in texts.iter().filter(|text| text.len() >= SECRET && text.parse::<f64>().is_err()) {
+            for part in [&mut self.message, &mut self.reason, &mut self.help] {
+                if part.contains(text.as_str()) {
+                    *part = part.replace(text.as_str(), "***");
+                }
+            }
+        }
         self
     }
 

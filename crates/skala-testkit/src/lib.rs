@@ -1,6 +1,7 @@
 //! Fake and real backends for tests, and the real binary under a test's control.
 
 pub mod http;
+pub mod kubernetes;
 pub mod port;
 pub mod processes;
 pub mod servers;

@@ -37,12 +37,20 @@ pub enum Verb {
     Why(WhyArgs),
     /// Take recorded decisions again and report any difference
     Replay(ReplayArgs),
+    /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
+    Decide(DecideArgs),
+    /// Turn HPA, KEDA, VPA and Knative manifests into a platform file or Autoscaler objects
+    Import(ImportArgs),
     /// Check a platform file (exit 3 when something is wrong)
     Check(CheckArgs),
     /// Print the JSON schema of the platform file
     Schema,
     /// Explain a field of the platform file
     Explain(ExplainArgs),
+    /// Run the controller on Kubernetes: scales what Autoscaler objects name
+    Controller(Box<ControllerArgs>),
+    /// Print manifests for others to apply
+    Export(ExportArgs),
     /// Drive open-loop load at a URL
     Load(Box<LoadArgs>),
     /// Watch an elastic service meet a surge: needs nothing but this binary
@@ -237,6 +245,45 @@ pub struct ReplayArgs {
 }
 
 #[derive(Args)]
+pub struct DecideArgs {
+    /// Documents: JSON, JSON lines or YAML; - reads stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// The moment of documents without `now` (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<skala_types::Time>,
+    /// Print the report for people instead of JSON lines
+    #[arg(long, conflicts_with = "output")]
+    pub explain: bool,
+    /// Output form: JSON lines
+    #[arg(short, long, value_name = "FORM", value_parser = ["json"], default_value = "json")]
+    pub output: String,
+}
+
+#[derive(Args)]
+pub struct ImportArgs {
+    /// Manifests, YAML or JSON; - reads stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What to make of them
+    #[arg(long, value_enum, default_value_t)]
+    pub to: ImportTo,
+    /// Name of the platform
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub name: String,
+}
+
+/// What manifests become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ImportTo {
+    /// A platform file
+    #[default]
+    Platform,
+    /// Autoscaler objects for Kubernetes
+    Autoscaler,
+}
+
+#[derive(Args)]
 pub struct CheckArgs {
     /// Platform file
     #[arg(value_name = "FILE", default_value = "skala.yaml")]
@@ -254,6 +301,89 @@ pub struct ExplainArgs {
     /// Field, such as services.autoscaling.minReplicas; the sections when absent
     #[arg(default_value = "")]
     pub field: String,
+}
+
+#[derive(Args)]
+pub struct ControllerArgs {
+    /// Kubeconfig; in a cluster the service account is used [default: $KUBECONFIG, then ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Look only at this namespace; repeatable; all when absent
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Vec<String>,
+    /// How often each autoscaler is decided
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
+    pub sync_period: Duration,
+    /// How many sync periods old watched objects may be before nothing is scaled
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub stale_after_syncs: u32,
+    /// Autoscalers worked on at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub workers: usize,
+    /// Namespace of the lease [default: that of the service account or context]
+    #[arg(long, value_name = "NAME")]
+    pub lease_namespace: Option<String>,
+    /// Name of the lease
+    #[arg(long, value_name = "NAME", default_value = "skala-controller")]
+    pub lease_name: String,
+    /// Act without a lease: for one controller alone
+    #[arg(long)]
+    pub no_election: bool,
+    /// Where /metrics, /healthz and /readyz are served, read-only and without a token, such as 0.0.0.0:8080
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Do not mark pods for removal before shrinking
+    #[arg(long)]
+    pub no_deletion_cost: bool,
+    /// Report in the status and scale nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    #[command(subcommand)]
+    pub to: ExportTo,
+}
+
+#[derive(Subcommand)]
+pub enum ExportTo {
+    /// Kubernetes manifests, as YAML
+    Kubernetes(KubernetesArgs),
+}
+
+#[derive(Args)]
+pub struct KubernetesArgs {
+    /// What installs skala's controller: resource, rights, Deployment
+    #[arg(long)]
+    pub controller: bool,
+    /// Where the controller runs
+    #[arg(long, value_name = "NAME", default_value = "skala-system")]
+    pub namespace: String,
+    /// The controller's image [default: skala:VERSION]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Controllers; one acts, the others wait
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub replicas: u32,
+    /// Only this namespace is watched, and only there it gets rights; repeatable; the whole cluster when absent
+    #[arg(long, value_name = "NAMESPACE")]
+    pub watch: Vec<String>,
+    /// A Secret that triggers may refer to; repeatable
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub secret: Vec<(String, String)>,
+    /// A further kind with /scale, such as rollouts.argoproj.io; repeatable
+    #[arg(long, value_name = "PLURAL.GROUP")]
+    pub scalable: Vec<String>,
+    /// No right to mark pods for removal
+    #[arg(long)]
+    pub no_deletion_cost: bool,
+    /// A controller that reports and may not scale
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Args)]
@@ -341,6 +471,11 @@ pub struct DemoArgs {
 /// A duration with unit: `90s`, `500ms`, `10m`, `1h30m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     skala_load::parse_duration(text).map_err(|e| e.to_string())
+}
+
+fn namespaced(text: &str) -> Result<(String, String), String> {
+    let (namespace, name) = text.split_once('/').ok_or("write NAMESPACE/NAME")?;
+    Ok((namespace.to_owned(), name.to_owned()))
 }
 
 fn service_and_size(text: &str) -> Result<(String, u32), String> {

@@ -51,9 +51,13 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Events(args) => verbs::query::events(args),
         Verb::Why(args) => verbs::query::why(args),
         Verb::Replay(args) => verbs::replay::run(args),
+        Verb::Decide(args) => verbs::decide::run(args),
+        Verb::Import(args) => verbs::import::run(args),
         Verb::Check(args) => verbs::check::check(args),
         Verb::Schema => verbs::check::schema(),
         Verb::Explain(args) => verbs::check::explain(args),
+        Verb::Controller(args) => verbs::controller::run(args),
+        Verb::Export(args) => verbs::export::run(args),
         Verb::Load(args) => verbs::load::run(args),
         Verb::Demo(args) => verbs::demo::run(args),
         Verb::Completions { shell } => {
@@ -70,7 +74,7 @@ fn run(verb: &Verb) -> Outcome {
 
 /// skala's own messages: what happens to services with `up`, warnings with other verbs; `SKALA_LOG` says otherwise.
 fn log_to_stderr(verb: &Verb) {
-    let usual = if matches!(verb, Verb::Up(_)) { "info" } else { "warn" };
+    let usual = if matches!(verb, Verb::Up(_) | Verb::Controller(_)) { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env("SKALA_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color).with_target(false).init();

@@ -20,9 +20,22 @@ use crate::{Direction, MetricName, SignalObservation, SignalTarget, Text};
 pub(super) fn signal(scene: &Scene<'_>, name: &Text, target: SignalTarget, notes: &mut Notes) -> MetricReport {
     let metric = MetricName::Signal(name.clone());
     match value(scene, name) {
-        Ok((_, sample)) => scalar(scene, metric, sample.value, Some(sample.at), target, notes),
-        Err(failure) => failed(metric, unit(target), target.get(), failure),
+        Ok((seen, sample)) => {
+            let report = scalar(scene, metric, sample.value, Some(sample.at), target, notes);
+            let active = seen.activity.map(|a| wakes(scene, a)).or(report.active);
+            MetricReport { active, ..report }
+        }
+        Err(failure) => {
+            // Work for which there is no figure wakes a service all the same.
+            let seen = scene.observation.signals.iter().find(|s| s.name == *name);
+            let active = seen.filter(|s| s.error.is_some()).and_then(|s| s.activity).filter(|a| wakes(scene, *a)).map(|_| true);
+            MetricReport { active, ..failed(metric, unit(target), target.get(), failure) }
+        }
     }
+}
+
+fn wakes(scene: &Scene<'_>, activity: f64) -> bool {
+    activity > scene.options.activation.unwrap_or(0.0)
 }
 
 /// The signal of a name with its last good value, if that is young and a number of at least 0.
@@ -72,7 +85,7 @@ pub(super) fn scalar(
     }
     let window = Window::Slow { length: Duration::ZERO };
     let reading = Reading { value, ratio: (current > 0).then_some(ratio), window, age: age.unwrap_or_default() };
-    let active = Some(value > scene.options.activation.unwrap_or(0.0));
+    let active = Some(wakes(scene, value));
     MetricReport { active, ..read(name, unit, goal, reading, proposes(replicas, why)) }
 }
 

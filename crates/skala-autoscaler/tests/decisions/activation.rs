@@ -19,6 +19,25 @@ fn seen(n: u32, now: Time, lag: f64) -> Observation {
 }
 
 #[test]
+fn work_that_the_value_does_not_show_wakes_a_service() {
+    let p = policy(worker(0));
+    let woken = |seen: Observation| plan(&p, &State::new(), &seen, T0).desired.0;
+    let showing = |activity, seen: Observation| {
+        let mut seen = seen;
+        seen.signals[0].activity = activity;
+        woken(seen)
+    };
+    // A backlog under a rate of nothing: the rate alone is not active.
+    assert_eq!(
+        [showing(None, seen(0, T0, 0.0)), showing(Some(3.0), seen(0, T0, 0.0)), showing(Some(8.0), seen(0, T0, 0.0))],
+        [0, 0, 1]
+    );
+    // There is work, and no figure for it.
+    let undefined = || of(vec![]).broken("lag", None, 1);
+    assert_eq!([showing(None, undefined()), showing(Some(f64::MAX), undefined())], [0, 1]);
+}
+
+#[test]
 fn activation_is_strictly_above() {
     let p = policy(worker(0));
     let from_zero = |lag| plan(&p, &State::new(), &seen(0, T0, lag), T0);
@@ -45,6 +64,17 @@ fn activation_is_strictly_above() {
     s.metrics.push(with(total("other", 10.0), MetricOptions::default()));
     let both = |a, b| once(s.clone(), &of(vec![]).signal("lag", T0, a).signal("other", T0, b)).desired.0;
     assert_eq!([both(0.0, 0.0), both(3.0, 0.0), both(3.0, 1.0), both(9.0, 0.0)], [0, 0, 1, 1]);
+    // At zero there is no CPU to read, which is no reason to start.
+    s.metrics[1] = cpu(50.0).into();
+    assert_eq!([3.0, 9.0].map(|x| once(s.clone(), &of(vec![]).signal("lag", T0, x)).desired.0), [0, 1]);
+    // Nor is another source that fails, unless its fallback says so.
+    let mut s = worker(0);
+    s.metrics.push(total("other", 10.0).into());
+    let silent = of(vec![]).signal("lag", T0, 3.0).broken("other", None, 9);
+    assert_eq!(once(s.clone(), &silent).desired, Replicas(0));
+    s.metrics[1].options.fallback =
+        Some(Fallback { failure_threshold: 3, replicas: Replicas(2), behavior: FallbackBehavior::Static });
+    assert_eq!(once(s, &silent).desired, Replicas(2));
 }
 
 #[test]

@@ -39,11 +39,19 @@ impl Reading {
         }
     }
 
+    /// What an activation is compared with, where the value does not say it: other work, or work without a figure.
+    fn activity(&self) -> Option<f64> {
+        match (&self.error, &self.sample) {
+            (Some((error, _)), _) => error.wakes().then_some(f64::MAX),
+            (None, sample) => sample.as_ref().map(|s| s.activity).filter(|a| sample.as_ref().is_some_and(|s| s.value != *a)),
+        }
+    }
+
     /// As the decision core sees it.
     pub fn observation(&self, name: &str) -> SignalObservation {
         let value = self.sample.as_ref().zip(self.at).map(|(sample, at)| Sampled::new(at, sample.value));
         let error = self.error.as_ref().map(|(error, _)| format!("failed to {error}").into());
-        SignalObservation { name: name.into(), value, queue: None, error, failures: self.failures }
+        SignalObservation { name: name.into(), value, activity: self.activity(), queue: None, error, failures: self.failures }
     }
 
     pub(super) fn take(&mut self, found: Result<Sample, Error>, asked: Time, now: Time) {

@@ -79,6 +79,11 @@ fn equal_sources_are_read_once_and_updates_keep_what_stays() {
     assert!(signals.read("c").unwrap().sample.is_some());
     wait::until("the new one", SOON, || signals.read("d").unwrap().fresh());
 
+    // Of two entries with one name the later counts.
+    signals.update(vec![entry("d", url(&one)), entry("c", url(&one)), entry("d", url(&two))]);
+    assert_eq!(signals.readings().into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["d", "c"]);
+    wait::until("the later one", SOON, || signals.read("d").unwrap().fresh());
+
     // What nobody reads any more is not asked any more.
     signals.update(vec![entry("d", url(&two))]);
     wait::until("a last look ends", SOON, || {

@@ -9,7 +9,7 @@
 
 mod reports;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -43,6 +43,8 @@ pub(crate) struct Checked {
     pub(crate) places: BTreeMap<String, Place>,
     /// Paths that were left out.
     pub(crate) broken: Vec<String>,
+    /// Texts that came from the environment, in whole or in part: no message may repeat them.
+    pub(crate) from_env: BTreeSet<String>,
 }
 
 /// What the text may refer to.
@@ -217,6 +219,9 @@ impl Checker<'_> {
         let kind = schema["x-kind"].as_str();
         if let Some(place) = self.out.places.get_mut(&at.path) {
             place.from_env = from_env;
+        }
+        if from_env {
+            self.out.from_env.insert(text.clone());
         }
         let quoted = if from_env { "the value".to_owned() } else { format!("`{}`", shorten(&text)) };
         if found == Scalar::Null && !changed && kind != Some("env-value") {

@@ -1,11 +1,11 @@
-//! From the platform file to what the deciding crates take: scaling policies, station settings, sources, prices, limits.
+//! From the platform file to what the deciding crates take: scaling policies, station settings, sources, prices.
 //!
 //! Decides: nothing; one place where the file's words become theirs, for the live controller and the simulator alike.
 //! Tested: `tests/it/lower.rs`.
 
 mod hpa;
 mod knative;
-mod limits;
+mod links;
 mod money;
 mod policy;
 mod sources;
@@ -19,6 +19,7 @@ use skala_types::Replicas;
 use crate::model::{Autoscaling, Balance, Mode, Scale, Service};
 
 pub(crate) use hpa::whole_percent;
+pub use money::BudgetOf;
 pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
 pub use vertical::VerticalAxis;

@@ -17,8 +17,15 @@ pub struct SourceOf {
     pub source: Source,
     /// Time between two looks.
     pub poll: Duration,
-    /// What one replica's share of it should be, where the file says so.
-    pub per_replica: Option<f64>,
+    /// What each replica's share of it should be, where it has such a target: Kafka's lag is capped by it.
+    pub target: Option<f64>,
+}
+
+impl SourceOf {
+    /// A name that no other service has: `worker/jobs`.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.service, self.name)
+    }
 }
 
 impl Platform {
@@ -30,11 +37,11 @@ impl Platform {
             for (_, metric) in autoscaling.metrics() {
                 if let Measure::Outside(outside) = metric.measure {
                     let Outside { name, source, poll, target, .. } = *outside;
-                    let per_replica = match target {
+                    let target = match target {
                         Some(OutsideTarget::PerReplica(x)) => Some(x),
                         Some(OutsideTarget::Total(_)) | None => None,
                     };
-                    found.push(SourceOf { service: service.clone(), name, source, poll, per_replica });
+                    found.push(SourceOf { service: service.clone(), name, source, poll, target });
                 }
             }
         }

@@ -27,7 +27,7 @@ pub use positive::Positive;
 pub use quantity::{Cpu, Money, Quantity, Size};
 pub use ratio::{Percent, Ratio};
 pub use release::HpaRelease;
-pub use spend::{Currency, Per, Spend};
+pub use spend::{Per, Spend};
 pub use targets::{CpuTarget, MemoryTarget};
 pub use text::{EnvValue, Secret};
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use skala_types::Currency;
+
 use super::{Money, ScalarError, kind};
 
 /// The time that a spend is counted over.
@@ -33,33 +35,6 @@ impl fmt::Display for Per {
     }
 }
 
-/// The code of a currency: three capital letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// The code: `EUR`.
-    pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl FromStr for Currency {
-    type Err = ScalarError;
-    fn from_str(text: &str) -> Result<Currency, ScalarError> {
-        match <[u8; 3]>::try_from(text.as_bytes()) {
-            Ok(code) if code.iter().all(u8::is_ascii_uppercase) => Ok(Currency(code)),
-            _ => Err(ScalarError::new("has no currency code", "write three capital letters, such as `EUR`")),
-        }
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.code())
-    }
-}
-
 /// An amount of a currency per time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Spend {
@@ -76,6 +51,7 @@ impl FromStr for Spend {
 
     fn from_str(text: &str) -> Result<Spend, ScalarError> {
         let bad = || ScalarError::new("is not money per time", format!("write it like {}", Spend::KIND.examples));
+        let unknown = || ScalarError::new("has no currency code", "write three capital letters, such as `EUR`");
         let Some((money, per)) = text.split_once('/') else {
             return Err(ScalarError::new(
                 "does not say per which time",
@@ -90,7 +66,7 @@ impl FromStr for Spend {
             .find(|(word, _)| *word == per.trim())
             .map(|(_, per)| *per)
             .ok_or_else(|| ScalarError::new("has a time that is not counted in", "end it with `/h`, `/day` or `/month`"))?;
-        Ok(Spend { amount: amount.parse().map_err(|_| bad())?, currency: currency.trim().parse()?, per })
+        Ok(Spend { amount: amount.parse().map_err(|_| bad())?, currency: currency.trim().parse().map_err(|_| unknown())?, per })
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct Cx<'a> {
 impl Cx<'_> {
     /// Reports at a field; at the nearest field above it when it is not in the file.
     fn report(&mut self, code: &'static str, path: &str, text: Text) {
+        let text = text.hiding(&self.checked.from_env);
         let mut at = path;
         loop {
             if let Some(place) = self.checked.places.get(at) {
@@ -95,12 +96,17 @@ impl Cx<'_> {
         self.checked.places.get(path).is_some_and(|p| p.scalar)
     }
 
+    /// Whether a part of the value came from the environment; then no part of it is shown.
+    fn is_from_env(&self, path: &str) -> bool {
+        self.checked.places.get(path).is_some_and(|place| place.from_env)
+    }
+
     /// Reports a name that should be a service's.
     fn missing_service(&mut self, code: &'static str, path: &str, name: &str) {
         if self.services.contains(name) || self.broken_services() {
             return;
         }
-        if self.checked.places.get(path).is_some_and(|p| p.from_env) {
+        if self.is_from_env(path) {
             let text = Text::new("there is no service of this name")
                 .fix(format!("the services are {}", crate::suggest::list(self.services.iter().copied())));
             return self.report(code, path, text);

@@ -41,6 +41,7 @@ fn budgets() {
   month: {{limit: 100 EUR/month, services: [worker]}}
   dollars: {{limit: 10 USD/h, services: [api]}}
   nothing: {{limit: 0 EUR/h, services: [api]}}
+  dust: {{limit: 0.0000009 EUR/h, services: [api]}}
   names: {{limit: 10 EUR/h, services: [api, wroker, api, theirs], order: [api, worker, api, nobody]}}
   empty: {{limit: 10 EUR/h, services: []}}
   floors: {{limit: 1.6 EUR/h, services: [api, worker], order: [{{service: worker, floor: 2}}, {{service: apy, floor: 2000}}, {{floor: 1}}]}}
@@ -50,17 +51,23 @@ fn budgets() {
         ),
         expect![[r#"
             skala.yaml:16:3: error[E0704] budgets.bare: a replica of `bare` has no price -> give the service `price: 0.10 EUR/h`, or `resources: {requests: ...}` and the file `cost:`
-            skala.yaml:17:17: warning[W0701] budgets.dear.limit: the fewest replicas alone cost 1.70 EUR/h, more than 1 EUR/day (no service goes below its minReplicas, so this limit cannot be kept) -> raise the limit or lower `minReplicas`
-            skala.yaml:18:18: warning[W0701] budgets.month.limit: the fewest replicas alone cost 1.50 EUR/h, more than 100 EUR/month (no service goes below its minReplicas, so this limit cannot be kept) -> raise the limit or lower `minReplicas`
+            skala.yaml:17:17: warning[W0701] budgets.dear.limit: the fewest replicas alone cost 1.70 EUR per hour, more than 1 EUR/day (no service goes below them, so this limit cannot be kept) -> raise the limit or lower `minReplicas`
+            skala.yaml:18:18: warning[W0701] budgets.month.limit: the fewest replicas alone cost 1.50 EUR per hour, more than 100 EUR/month (no service goes below them, so this limit cannot be kept) -> raise the limit or lower `minReplicas`
             skala.yaml:19:20: error[E0703] budgets.dollars.limit: this is in USD, and cost.currency in EUR (amounts of different currencies cannot be added) -> give it in EUR
-            skala.yaml:20:20: error[E0702] budgets.nothing.limit: a limit of 0 EUR/h lets nothing run -> use more than 0
-            skala.yaml:21:44: error[E0701] budgets.names.services[1]: there is no service `wroker` -> did you mean `worker`?
-            skala.yaml:21:52: error[E0705] budgets.names.services[2]: `api` is here twice -> keep one
-            skala.yaml:21:57: error[E0701] budgets.names.services[3]: the servers of `theirs` are run by somebody else (skala neither starts nor pays them) -> remove it
-            skala.yaml:21:79: error[E0705] budgets.names.order[1]: `worker` is not under this budget -> add it to `services:`, which has api, wroker, api and theirs
-            skala.yaml:21:87: error[E0705] budgets.names.order[2]: `api` is here twice -> keep one
-            skala.yaml:21:92: error[E0701] budgets.names.order[3]: there is no service `nobody` -> the services are api, bare, theirs and worker
-            skala.yaml:22:38: error[E0203] budgets.empty.services: the list is empty -> give it a name such as `api`, `ai-etl`
+            skala.yaml:20:20: error[E0702] budgets.nothing.limit: a limit of 0 EUR/h lets nothing run -> use a millionth or more
+            skala.yaml:21:17: error[E0702] budgets.dust.limit: a limit of 0.0000009 EUR/h lets nothing run -> use a millionth or more
+            skala.yaml:21:17: warning[W0701] budgets.dust.limit: the fewest replicas alone cost 0.20 EUR per hour, more than 0.0000009 EUR/h (no service goes below them, so this limit cannot be kept) -> raise the limit or lower `minReplicas`
+            skala.yaml:22:44: error[E0701] budgets.names.services[1]: there is no service `wroker` -> did you mean `worker`?
+            skala.yaml:22:52: error[E0705] budgets.names.services[2]: `api` is here twice -> keep one
+            skala.yaml:22:57: error[E0701] budgets.names.services[3]: the servers of `theirs` are run by somebody else (skala neither starts nor pays them) -> remove it
+            skala.yaml:22:79: error[E0705] budgets.names.order[1]: `worker` is not under this budget -> add it to `services:`, which has api, wroker, api and theirs
+            skala.yaml:22:87: error[E0705] budgets.names.order[2]: `api` is here twice -> keep one
+            skala.yaml:22:92: error[E0701] budgets.names.order[3]: there is no service `nobody` -> the services are api, bare, theirs and worker
+            skala.yaml:23:38: error[E0203] budgets.empty.services: the list is empty -> give it a name such as `api`, `ai-etl`
+            skala.yaml:24:114: error[E0206] budgets.floors.order[1].floor: the number is out of range -> use 0 to 1000
+            skala.yaml:24:121: error[E0203] budgets.floors.order[2]: `service` is missing -> add `service:` with a name such as `api`, `ai-etl`
+            skala.yaml:25:56: error[E0710] budgets.ahead.lookAhead: a limit per hour looks at the moment only -> remove it, or use a limit per day or month
+            skala.yaml:26:56: error[E0710] budgets.far.lookAhead: the duration is out of range -> use 1m to 1d
         "#]],
     );
     check(

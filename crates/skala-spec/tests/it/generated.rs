@@ -148,3 +148,72 @@ fn explains_what_is_unknown() {
         expect!["there is no field `colour` in `gateway`; its fields are listen, headerTimeout, maxHeaderSize and idleTimeout"],
     );
 }
+
+#[test]
+fn explains_scaling() {
+    check(
+        "services.autoscaling.metrics.cpu",
+        expect![[r#"
+        services.autoscaling.metrics.cpu <cpu target | mapping>
+
+        CPU of the replicas: `70%` of the request, or `300m` each. Right where replicas are busy with computing. Reload: live.
+
+          target <cpu target> (required)   What the metric should be
+          scaleDownTarget <cpu target>     A lower target for shrinking, in the same unit: the service shrinks only to a size at which this one holds
+          behavior <{scaleUp, scaleDown}>  Pace of change of this metric alone; its proposal passes it before the largest is taken
+          staleAfter <duration>            Age from which a sample counts as failed, 1s to 1h
+    "#]],
+    );
+    check(
+        "services.worker.autoscaling.metrics.redis.stream",
+        expect![[r#"
+        services.autoscaling.metrics.redis.stream <mapping>
+
+        A stream, and what of it is counted. Reload: live.
+
+          key <text> (required)        Key of the stream
+          group <text>                 Name of the consumer group; `by: pending` and `by: lag` need it
+          by <pending | lag | length>  What is counted
+    "#]],
+    );
+    check(
+        "services.autoscaling.mode",
+        expect![[r#"
+        services.autoscaling.mode <default | hpa | knative>
+        default: default
+
+        Which algorithm decides. Reload: live; what was learned for another mode is set aside.
+
+          default  `autoscaling/v2` with its known flaws repaired; see `repairs`.
+          hpa      `autoscaling/v2` exactly, flaws included: what a HorizontalPodAutoscaler would do.
+          knative  Knative's autoscaler: stable and panic windows over concurrency or requests per second; see `knative`.
+    "#]],
+    );
+    check(
+        "services.autoscaling.formula",
+        expect![[r#"
+        services.autoscaling.formula <mapping>
+
+        One number made of several metrics from outside; it proposes like a metric: `{expression: "max(jobs, lag / 2)", target: 5}`. Reload: live.
+
+          expression <text> (required)     The formula, over the names of metrics from outside and skala's own `replicas`, `requestsPerSecond`, `concurrency`, `cpu` and `memory` (shares of the request): numbers, `+ - * /`, comparisons, `&& || !`, `a ? b : c`, `max`, `min`, `sum`, `avg` and `count` of several, `abs`, `floor`, `ceil`, `round`
+          target <number>                  What each replica's share of the result should be, above 0
+          targetTotal <number>             What the result itself should be, above 0, whatever the number of replicas
+          activation <number>              The result counts as activity while it is above this
+          scaleDownTarget <number>         A lower target for shrinking: the service shrinks only to a size at which this one holds
+          behavior <{scaleUp, scaleDown}>  Pace of change of the formula alone
+    "#]],
+    );
+    check(
+        "budgets.everything.limit",
+        expect![[r#"
+        budgets.limit <spend> (required)
+
+        Most that may be spent, above 0: `30 EUR/h` bounds every moment, `5 EUR/day` and `900 EUR/month` what the calendar's day and month (UTC) cost together. The currency is that of `cost.currency`. Reload: live.
+    "#]],
+    );
+    check(
+        "services.autoscaling.cooldownPeriod",
+        expect!["there is no field `cooldownPeriod` in `services.autoscaling`; did you mean `services.autoscaling.cooldown`?"],
+    );
+}

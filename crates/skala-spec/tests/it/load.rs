@@ -34,6 +34,8 @@ services:
     concurrency: 30
     readiness: {httpGet: /health, period: 1s}
     drain: 30s
+    uses: {databases: {main: {connectionsPerReplica: 5}}, providers: {openai: {requestsPerMinutePerReplica: 60}}}
+    priority: 200
     autoscaling:
       minReplicas: 3
       maxReplicas: 20
@@ -41,20 +43,46 @@ services:
         - cpu: 70%
         - memory: 80%
         - requestsPerSecond: 100
-        - latency: {p95: 500ms}
+        - latency: {p95: 500ms, scaleDownTarget: 300ms}
+        - {name: jobs, redis: {address: "${NAME:-cache:6379}", list: jobs}, target: 5, activation: 1, poll: 5s}
+        - name: lag
+          kafka: {brokers: ["kafka:9092"], group: g}
+          onlyInFormula: true
+      formula: {expression: "max(jobs, lag / 2)", target: 5}
+      windows: [{name: office, start: "0 8 * * MON-FRI", end: "0 18 * * MON-FRI", timezone: Europe/Berlin, minReplicas: 5}]
+      idleReplicas: 1
+      cooldown: 5m
+      fallback: {replicas: 4}
+      repairs: {noise: false}
+      vertical: {resources: [cpu, memory], mode: off}
       behavior:
         scaleDown: {stabilizationWindowSeconds: 300, policies: [{type: Percent, value: 50, periodSeconds: 60}]}
 
   billing:
     upstreams: [10.0.0.5:8000, "dns://billing.internal:8000"]
 
+  chat:
+    command: [chat, $PORT]
+    price: 0.12 EUR/h
+    autoscaling: {mode: knative, minReplicas: 0, maxReplicas: 5, knative: {target: 10, panicWindow: 10%}}
+  batch:
+    command: [batch, $PORT]
+    price: 0.12 EUR/h
+    autoscaling: {mode: hpa, compat: hpa-1.33, maxReplicas: 5, metrics: [{concurrency: 4}], tolerance: 5%}
+
+databases: {main: {maxConnections: 200, reservedConnections: 10, connection: "${DB_PASSWORD}"}}
+providers: {openai: {requestsPerMinute: 5000, tokensPerMinute: 2000000}}
+budgets: {all: {limit: 900 EUR/month, order: [batch, {service: chat, floor: 0}], lookAhead: 2d}}
+
 routes:
+  - {path: /chat, service: chat}
+  - {path: /batch, service: batch}
   - {host: api.example.com, path: /, service: api, timeout: 30s}
   - {host: "*.billing.example.com", service: billing, balance: roundRobin}
 objectives:
   api: {availability: 99.9%, latency: {p95: 200ms, p99: 500ms}, window: 30d}
 environments:
-  staging: {services: {api: {autoscaling: {minReplicas: 0, maxReplicas: 2}}}}
+  staging: {services: {api: {autoscaling: {minReplicas: 0, maxReplicas: 2, idleReplicas: null, fallback: null, windows: null}}}}
 "#;
 
 #[test]
@@ -81,7 +109,8 @@ fn a_full_platform_loads() {
         Measure::RequestsPerSecond(100.0),
         Measure::Latency(Percentile::P95, Duration::from_millis(500)),
     ];
-    assert_eq!(metrics, expected);
+    assert_eq!(metrics[..4], expected);
+    assert_eq!(metrics[4..].iter().map(Measure::name).collect::<Vec<_>>(), ["jobs", "lag"]);
 
     assert_eq!(platform.services["billing"].scale(), Scale::External);
     assert_eq!(platform.services["billing"].readiness.probe(), Probe::Tcp { port: None });
@@ -170,17 +199,18 @@ fn secrets_are_never_shown() {
 fn an_overlay_changes_only_what_it_names() {
     let platform = good_in(FULL, Some("staging"));
     let Scale::Auto(autoscaling) = platform.services["api"].scale() else { panic!() };
-    assert_eq!((autoscaling.min_replicas, autoscaling.max_replicas, autoscaling.metrics.len()), (0, 2, 4));
+    assert_eq!((autoscaling.min_replicas, autoscaling.max_replicas, autoscaling.metrics.len()), (0, 2, 6));
     assert_eq!(platform.environment(), Some("staging"));
 
     let removed = FULL.replace(
-        "staging: {services: {api: {autoscaling: {minReplicas: 0, maxReplicas: 2}}}}",
-        "staging: {cost: null, services: {api: {autoscaling: null, replicas: 2}}, routes: [{service: api}, {path: /b, service: billing}]}\n  empty:",
+        "staging: {services: {api: {autoscaling: {minReplicas: 0, maxReplicas: 2, idleReplicas: null, fallback: null, windows: null}}}}",
+        "staging: {cost: null, budgets: null, services: {chat: null, batch: null, api: {autoscaling: null, replicas: 2}}, routes: [{service: api}, {path: /b, service: billing}]}\n  empty:",
     );
     let platform = good_in(&removed, Some("staging"));
     assert_eq!((platform.services["api"].scale(), platform.cost.is_none()), (Scale::Fixed(2), true));
     assert_eq!(platform.routes().len(), 2);
-    assert_eq!(good_in(&removed, Some("empty")).services.len(), 2);
+    assert_eq!((platform.services.len(), platform.budgets.len()), (2, 0));
+    assert_eq!(good_in(&removed, Some("empty")).services.len(), 4);
 }
 
 /// Variables and files of an environment that does not run are not asked for.

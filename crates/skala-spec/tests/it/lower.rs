@@ -278,8 +278,9 @@ services:
   c: {command: [x, $PORT]}
 "#;
     let sources = good(text).sources();
-    let rows: Vec<_> = sources.iter().map(|s| (s.service.as_str(), s.name.as_str(), s.poll.as_secs())).collect();
-    assert_eq!(rows, [("a", "one", 10), ("b", "one", 3), ("b", "two", 10)]);
+    let rows: Vec<_> = sources.iter().map(|s| (s.key(), s.poll.as_secs(), s.target)).collect();
+    let row = |key: &str, poll, target| (key.to_owned(), poll, target);
+    assert_eq!(rows, [row("a/one", 10, Some(5.0)), row("b/one", 3, Some(5.0)), row("b/two", 10, None)]);
     assert_eq!(sources[0].source, sources[1].source, "equal sources can be read once");
     assert_ne!(sources[1].source, sources[2].source);
 }
@@ -300,40 +301,89 @@ budgets:
   one: {limit: 9 EUR/h, services: [worker]}
 "#;
     let platform = good(text);
-    let price = |name: &str| platform.price_per_hour(&platform.services[name]);
-    assert_eq!((price("api"), price("worker"), price("theirs"), price("bare")), (Some(0.1), Some(0.5), None, Some(0.01)));
+    let price = |name: &str| platform.price_per_hour(&platform.services[name]).map(|price| price.to_string());
+    let prices = ["api", "worker", "theirs", "bare"].map(price);
+    assert_eq!(prices, [Some("0.10 EUR".to_owned()), Some("0.50 EUR".to_owned()), None, Some("0.01 EUR".to_owned())]);
     let under = |name: &str| platform.under(&platform.budgets[name]).map(|s| s.as_str()).collect::<Vec<_>>();
     assert_eq!((under("all"), under("one")), (vec!["api", "worker", "bare"], vec!["worker"]));
 }
 
 #[test]
-fn budgets_databases_and_providers_bound_services_together() {
+fn budgets_with_their_services() {
     let text = r#"
 platform: p
-cost: {currency: EUR, vcpuHour: 0.04, gibHour: 0.005}
-databases: {main: {maxConnections: 100, reservedConnections: 10}}
-providers: {llm: {requestsPerMinute: 60, tokensPerMinute: 1000}}
 routes: [{service: api}, {path: /w, service: worker}]
 services:
-  api:
-    command: [x, $PORT]
-    resources: {requests: {cpu: 2, memory: 4Gi}}
-    uses: {databases: {main: {connectionsPerReplica: 20}}, providers: {llm: {requestsPerMinutePerReplica: 1.5}}}
-  worker: {command: [x, $PORT], price: 12 EUR/day}
+  api: {command: [x, $PORT], price: 1 EUR/h}
+  worker: {command: [x, $PORT], price: 1 EUR/h, priority: 7}
 budgets:
-  day: {limit: 30 EUR/day, lookAhead: 2h, order: [{service: worker, floor: 0}]}
+  all: {limit: 9.0000019 EUR/h}
+  month: {limit: 90000 EUR/month, services: [worker], order: [{service: worker, floor: 0}], lookAhead: 2d}
+"#;
+    let budgets = good(text).budgets().unwrap();
+    let rows: Vec<String> =
+        budgets.iter().map(|b| format!("{} {:?} {}\n", b.name, b.services, serde_json::to_string(&b.budget).unwrap())).collect();
+    expect![[r#"
+        all [ServiceName("api"), ServiceName("worker")] {"ceiling":"9.000001 EUR","per":"hour","lookAhead":null,"order":[]}
+        month [ServiceName("worker")] {"ceiling":"90000.00 EUR","per":"month","lookAhead":{"secs":172800,"nanos":0},"order":[{"service":"worker","floor":0}]}
+    "#]].assert_eq(&rows.concat());
+}
+
+#[test]
+fn links_to_databases_and_providers() {
+    let text = r#"
+platform: p
+routes: [{service: api}, {path: /w, service: worker}]
+services:
+  api: {command: [x, $PORT], uses: {databases: {main: {connectionsPerReplica: 20}}}}
+  worker:
+    command: [x, $PORT]
+    uses:
+      databases: {main: {connectionsPerReplica: 5}}
+      providers: {openai: {requestsPerMinutePerReplica: 0.5, tokensPerMinutePerReplica: 900}, main: {tokensPerMinutePerReplica: 1}}
+databases: {main: {maxConnections: 100, reservedConnections: 10, connection: "${DB_PASSWORD}"}}
+providers: {openai: {requestsPerMinute: 500}, main: {requestsPerMinute: 10, tokensPerMinute: 9000}}
 "#;
     let platform = good(text);
-    let limits = platform.limits().unwrap();
-    let micros = |name: &str| platform.micros_per_hour(&platform.services[name]);
-    assert_eq!((micros("api"), micros("worker")), (100_000, 500_000));
+    let links = platform.links().unwrap();
+    let downstreams: Vec<_> = links.spec().downstreams.iter().map(|d| format!("{} {:?}", d.name, d.limit)).collect();
+    let uses: Vec<_> = links.spec().links.iter().map(|l| format!("{} {} {}", l.service, l.downstream, l.per_replica)).collect();
     expect![[r#"
-        {"ceiling":"30.00 EUR","per":"day","lookAhead":{"secs":7200,"nanos":0},"order":[{"service":"worker","floor":0}]}
-        {"downstreams":[{"name":"main","limit":{"kind":"connections","max":100,"reserved":10}},{"name":"llm (requests/min)","limit":{"kind":"quota","unit":"requestsPerMinute","perMinuteMilli":60000,"reservedMilli":0}},{"name":"llm (tokens/min)","limit":{"kind":"quota","unit":"tokensPerMinute","perMinuteMilli":1000000,"reservedMilli":0}}],"links":[{"service":"api","downstream":"main","perReplica":20,"surge":"none"},{"service":"api","downstream":"llm (requests/min)","perReplica":1500,"surge":"none"}]}"#]]
-    .assert_eq(&format!(
-        "{}\n{}",
-        serde_json::to_string(&limits.budgets[0].budget).unwrap(),
-        serde_json::to_string(&limits.links).unwrap()
-    ));
-    assert!(limits.budgets[0].services.iter().map(|s| s.as_str()).eq(["api", "worker"]));
+        main Connections { max: 100, reserved: 10 }
+        openai.requestsPerMinute Quota { unit: RequestsPerMinute, per_minute_milli: 500000, reserved_milli: 0 }
+        main.requestsPerMinute Quota { unit: RequestsPerMinute, per_minute_milli: 10000, reserved_milli: 0 }
+        main.tokensPerMinute Quota { unit: TokensPerMinute, per_minute_milli: 9000000, reserved_milli: 0 }
+        api main 20
+        worker main 5
+        worker openai.requestsPerMinute 500
+        worker main.tokensPerMinute 1000
+    "#]]
+    .assert_eq(&format!("{}\n{}\n", downstreams.join("\n"), uses.join("\n")));
+    assert_eq!(platform.databases["main"].connection.as_ref().unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn the_vertical_axis() {
+    let platform = service(
+        "autoscaling: {maxReplicas: 3, metrics: [{cpu: 300m}], vertical: {mode: apply, resources: [memory], minAllowed: {memory: 1Gi}, memoryPercentile: 99%}}",
+    );
+    let axis = platform.services["api"].vertical().unwrap().unwrap();
+    assert_eq!((axis.apply, axis.resources.cpu, axis.resources.memory), (true, false, true));
+    let spec = axis.config.spec();
+    assert_eq!((spec.min_allowed.memory, spec.min_allowed.cpu), (Some(skala_autoscaler::vertical::Amount(1 << 30)), None));
+    assert_eq!((spec.percentiles.memory.target, spec.percentiles.memory.upper, spec.percentiles.cpu.target), (0.99, 0.99, 0.9));
+    for off in ["", "vertical: {mode: off}"] {
+        let platform = service(&format!("autoscaling: {{maxReplicas: 3, metrics: [{{cpu: 300m}}], {off}}}"));
+        assert!(platform.services["api"].vertical().is_none());
+    }
+}
+
+/// The file's own default for the vertical axis differs from the recommender's in one point, which its field names.
+#[test]
+fn the_recommenders_defaults() {
+    let platform = service("autoscaling: {maxReplicas: 3, metrics: [{concurrency: 3}], vertical: {}}");
+    let axis = platform.services["api"].vertical().unwrap().unwrap();
+    let told = skala_autoscaler::vertical::ConfigSpec { oom_floor: true, ..skala_autoscaler::vertical::ConfigSpec::default() };
+    assert_eq!(axis.config.spec(), &told);
+    assert!(!axis.apply);
 }

@@ -1,6 +1,7 @@
 //! Tests of the platform file as its users meet it: text in, platform or problems out.
 
 mod capacity;
+mod docs;
 mod generated;
 mod load;
 mod lower;

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use skala_spec::scalar::{
-    Cpu, CpuTarget, Dur, HostPattern, HostPort, MemoryTarget, Money, Percent, Quantity, Ratio, ScalarError, Size, Upstream,
+    Cpu, CpuTarget, Cron, Dur, HostPattern, HostPort, HpaRelease, Identifier, MemoryTarget, Money, Percent, Quantity, Ratio,
+    ScalarError, Size, Spend, Upstream, ZoneName,
 };
 
 fn rows<T: FromStr<Err = ScalarError> + Display + Debug>(texts: &[&str], expected: Expect) {
@@ -18,6 +19,125 @@ fn rows<T: FromStr<Err = ScalarError> + Display + Debug>(texts: &[&str], expecte
         }
     }
     expected.assert_eq(&out);
+}
+
+#[test]
+fn money_per_time() {
+    let texts = [
+        "30 EUR/h",
+        "0.5 EUR/hour",
+        "5 EUR / day",
+        "900 USD/month",
+        "5 EUR/d",
+        "30",
+        "30 EUR",
+        "30/h",
+        "30 eur/h",
+        "30 EURO/h",
+        "30 EUR/year",
+        "30 EUR/h/h",
+        "-1 EUR/h",
+        "NaN EUR/h",
+        "0.0000000001 EUR/h",
+        "99999999999999999999 EUR/h",
+        "/",
+        "",
+    ];
+    rows::<Spend>(
+        &texts,
+        expect![[r#"
+        "30 EUR/h" = 30 EUR/h = Spend { amount: Money(30000000000), currency: EUR, per: Hour }
+        "0.5 EUR/hour" = 0.5 EUR/h = Spend { amount: Money(500000000), currency: EUR, per: Hour }
+        "5 EUR / day" = 5 EUR/day = Spend { amount: Money(5000000000), currency: EUR, per: Day }
+        "900 USD/month" = 900 USD/month = Spend { amount: Money(900000000000), currency: USD, per: Month }
+        "5 EUR/d" = 5 EUR/day = Spend { amount: Money(5000000000), currency: EUR, per: Day }
+        "30" does not say per which time: end it with `/h`, `/day` or `/month`, as in `30 EUR/h`
+        "30 EUR" does not say per which time: end it with `/h`, `/day` or `/month`, as in `30 EUR/h`
+        "30/h" has no currency: write the amount, a space and the currency, as in `30 EUR/h`
+        "30 eur/h" has no currency code: write three capital letters, such as `EUR`
+        "30 EURO/h" has no currency code: write three capital letters, such as `EUR`
+        "30 EUR/year" has a time that is not counted in: end it with `/h`, `/day` or `/month`
+        "30 EUR/h/h" has a time that is not counted in: end it with `/h`, `/day` or `/month`
+        "-1 EUR/h" is not money per time: write it like `30 EUR/h`, `5 EUR/day`, `900 EUR/month`
+        "NaN EUR/h" is not money per time: write it like `30 EUR/h`, `5 EUR/day`, `900 EUR/month`
+        "0.0000000001 EUR/h" is not money per time: write it like `30 EUR/h`, `5 EUR/day`, `900 EUR/month`
+        "99999999999999999999 EUR/h" is not money per time: write it like `30 EUR/h`, `5 EUR/day`, `900 EUR/month`
+        "/" has no currency: write the amount, a space and the currency, as in `30 EUR/h`
+        "" does not say per which time: end it with `/h`, `/day` or `/month`, as in `30 EUR/h`
+    "#]],
+    );
+}
+
+#[test]
+fn times_of_the_calendar() {
+    let texts = [
+        "0 8 * * MON-FRI",
+        " 30  22 1,15 */2 sun ",
+        "0 0 29 2 *",
+        "* * * *",
+        "0 0 8 * * *",
+        "60 0 * * *",
+        "@daily",
+        "a b c d e",
+        "",
+    ];
+    rows::<Cron>(
+        &texts,
+        expect![[r#"
+        "0 8 * * MON-FRI" = 0 8 * * MON-FRI = Cron("0 8 * * MON-FRI")
+        " 30  22 1,15 */2 sun " = 30 22 1,15 */2 sun = Cron("30 22 1,15 */2 sun")
+        "0 0 29 2 *" = 0 0 29 2 * = Cron("0 0 29 2 *")
+        "* * * *" does not have five fields: write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+        "0 0 8 * * *" does not have five fields: write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+        "60 0 * * *" is not a cron time: write it like `0 8 * * MON-FRI`, `30 22 * * *`
+        "@daily" does not have five fields: write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+        "a b c d e" is not a cron time: write it like `0 8 * * MON-FRI`, `30 22 * * *`
+        "" does not have five fields: write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+    "#]],
+    );
+    let texts = ["Europe/Berlin", "europe/berlin", "UTC", "CET", "Europe/Berlim", "+02:00", "../../etc/passwd", ""];
+    rows::<ZoneName>(
+        &texts,
+        expect![[r#"
+        "Europe/Berlin" = Europe/Berlin = ZoneName("Europe/Berlin")
+        "europe/berlin" = Europe/Berlin = ZoneName("Europe/Berlin")
+        "UTC" = UTC = ZoneName("UTC")
+        "CET" = CET = ZoneName("CET")
+        "Europe/Berlim" is not the name of a time zone: did you mean `Europe/Berlin`?
+        "+02:00" is not the name of a time zone: write it like `Europe/Berlin`, `UTC`
+        "../../etc/passwd" is not the name of a time zone: write it like `Europe/Berlin`, `UTC`
+        "" is not the name of a time zone: write it like `Europe/Berlin`, `UTC`
+    "#]],
+    );
+}
+
+#[test]
+fn names_of_metrics_and_releases() {
+    let texts = ["jobs", "queue_depth", "_x1", "queue-depth", "1st", "a.b", "größe", ""];
+    rows::<Identifier>(
+        &texts,
+        expect![[r#"
+        "jobs" = jobs = Identifier("jobs")
+        "queue_depth" = queue_depth = Identifier("queue_depth")
+        "_x1" = _x1 = Identifier("_x1")
+        "queue-depth" is not a name of letters, digits and `_`: write `queue_depth`
+        "1st" is not a name of letters, digits and `_`: use 1 to 63 letters, digits and `_`, a letter first
+        "a.b" is not a name of letters, digits and `_`: use 1 to 63 letters, digits and `_`, a letter first
+        "größe" is not a name of letters, digits and `_`: use 1 to 63 letters, digits and `_`, a letter first
+        "" is not a name of letters, digits and `_`: use 1 to 63 letters, digits and `_`, a letter first
+    "#]],
+    );
+    rows::<HpaRelease>(
+        &["hpa-1.37", "hpa-1.23", "hpa-1.22", "1.37", "HPA-1.37", ""],
+        expect![[r#"
+        "hpa-1.37" = hpa-1.37 = HpaRelease(Compat(37))
+        "hpa-1.23" = hpa-1.23 = HpaRelease(Compat(23))
+        "hpa-1.22" is not a release that skala knows: use `hpa-1.23` to `hpa-1.38`
+        "1.37" is not a release that skala knows: use `hpa-1.23` to `hpa-1.38`
+        "HPA-1.37" is not a release that skala knows: use `hpa-1.23` to `hpa-1.38`
+        "" is not a release that skala knows: use `hpa-1.23` to `hpa-1.38`
+    "#]],
+    );
 }
 
 #[test]
@@ -271,7 +391,17 @@ proptest! {
             reads_back::<HostPort>(&text);
             reads_back::<Upstream>(&text);
             reads_back::<HostPattern>(&text);
+            reads_back::<Spend>(&text);
+            reads_back::<Spend>(&format!("{text} EUR/h"));
+            reads_back::<Cron>(&text);
+            reads_back::<Identifier>(&text);
+            reads_back::<HpaRelease>(&text);
         }
+    }
+
+    #[test]
+    fn cron_times_read_back(fields in prop::collection::vec("([0-9]{1,2}|\\*|[0-9]-[0-9]|\\*/[0-9]|MON|JAN|L|[0-9]#[0-9]|,){1,2}", 5)) {
+        reads_back::<Cron>(&fields.join("  "));
     }
 
     #[test]

@@ -259,6 +259,34 @@ formula: {expression: "max(jobs, 2", target: 3, scaleDownTarget: 4}"#,
     );
 }
 
+/// What comes from the environment is in no message, nor is a part of it.
+#[test]
+fn values_from_the_environment_are_not_shown() {
+    check(
+        r#"maxReplicas: 4
+metrics:
+  - {name: "${DB_PASSWORD}", http: {url: "http://a/b"}, onlyInFormula: true}
+  - {name: jobs, http: {url: "http://a/b"}, target: 5}
+formula: {expression: "jobs + x_${DB_PASSWORD}", target: 3}
+windows: [{name: "${DB_PASSWORD}", start: "${DB_PASSWORD}", end: "0 8 * * *", timezone: "${DB_PASSWORD}"}]
+compat: "${DB_PASSWORD}""#,
+        expect![[r#"
+            skala.yaml:8:11: error[E0520] services.api.autoscaling.metrics[0]: nothing reads `***` (it is for the formula alone, and the formula does not name it) -> name it in `formula`, or give it a `target`
+            skala.yaml:10:29: error[E0514] services.api.autoscaling.formula.expression: a name in this formula is no metric's
+            skala.yaml:11:49: error[E0204] services.api.autoscaling.windows[0].start: the value does not have five fields (a cron time is wanted here) -> write it like `0 8 * * MON-FRI`, `30 22 * * *`
+            skala.yaml:11:95: error[E0204] services.api.autoscaling.windows[0].timezone: the value is not the name of a time zone -> write it like `Europe/Berlin`, `UTC`
+            skala.yaml:12:15: error[E0204] services.api.autoscaling.compat: the value is not a release that skala knows (a release of the autoscaler is wanted here) -> write it like `hpa-1.37`
+            skala.yaml:12:15: error[E0508] services.api.autoscaling.compat: `compat` has no meaning with `mode: default` -> remove it, or use `mode: hpa`
+        "#]],
+    );
+    check(
+        "maxReplicas: 4\nmetrics: [{name: jobs, http: {url: \"http://a/b\"}, target: 5}]\nformula: {expression: \"${DB_PASSWORD} $ 1\", target: 3}",
+        expect![[r#"
+            skala.yaml:8:29: error[E0514] services.api.autoscaling.formula.expression: this is no formula -> write it like `max(jobs, lag / 2)`
+        "#]],
+    );
+}
+
 #[test]
 fn windows() {
     check(
@@ -283,6 +311,24 @@ windows:
             skala.yaml:14:11: error[E0513] services.api.autoscaling.windows[4]: this window changes nothing -> give it `minReplicas` or `maxReplicas`
             skala.yaml:15:18: error[E0204] services.api.autoscaling.windows[5].name: `a-b` is not a name of letters, digits and `_` (a metric's name is wanted here) -> write `a_b`
         "#]],
+    );
+}
+
+/// What only the deciding crate can tell is told at its place.
+#[test]
+fn what_the_deciding_crate_refuses() {
+    check(
+        r#"maxReplicas: 4
+metrics: [{name: jobs, http: {url: "http://a/b"}, onlyInFormula: true}, {name: lag, http: {url: "http://a/c"}, target: 3}]
+formula: {expression: "jobs * 2", target: 3}
+windows: [{name: never, start: "0 0 30 2 *", end: "0 8 * * *", minReplicas: 2}]"#,
+        expect![[r#"
+            skala.yaml:9:38: error[E0521] services.api.autoscaling.windows[0].start: this never comes
+        "#]],
+    );
+    check(
+        "minReplicas: 2\nmaxReplicas: 4\nwindows: [{name: noon, start: 0 11 * * *, end: 0 13 * * *, minReplicas: 4}]",
+        expect![[""]],
     );
 }
 

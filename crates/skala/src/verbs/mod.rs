@@ -1,8 +1,12 @@
 //! One file per verb, or per few that belong together.
 
 pub mod check;
+pub mod controller;
+pub mod decide;
 pub mod demo;
 pub mod down;
+pub mod export;
+pub mod import;
 pub mod load;
 pub mod logs;
 pub mod orders;

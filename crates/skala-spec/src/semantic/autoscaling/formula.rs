@@ -19,7 +19,9 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let parsed = match scaling.of.formula.as_ref().map(|formula| Formula::parse(&formula.expression)).transpose() {
         Ok(parsed) => parsed,
         Err(wrong) => {
-            let text = Text::new(format!("this is no formula: {wrong}")).fix("write it like `max(jobs, lag / 2)`");
+            // A part of a text from the environment is as secret as the whole.
+            let shown = if cx.is_from_env(&format!("{at}.expression")) { String::new() } else { format!(": {wrong}") };
+            let text = Text::new(format!("this is no formula{shown}")).fix("write it like `max(jobs, lag / 2)`");
             return cx.report("E0514", &format!("{at}.expression"), text);
         }
     };
@@ -70,6 +72,7 @@ fn unknown(scaling: &Scaling<'_>, names: &[&str], at: &str, cx: &mut Cx<'_>) {
             "cpu" if requests.cpu.is_none() => share("cpu", "500m"),
             "memory" if requests.memory.is_none() => share("memory", "512Mi"),
             own if OWN.contains(&own) => continue,
+            _ if cx.is_from_env(&format!("{at}.expression")) => Text::new("a name in this formula is no metric's"),
             name => {
                 let help = match nearest(name, known.iter().copied().chain(OWN)) {
                     Some(near) => format!("did you mean `{near}`?"),

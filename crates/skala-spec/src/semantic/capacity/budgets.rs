@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skala_types::ServiceName;
+use skala_types::{Money, ServiceName};
 
 use super::least;
 use crate::model::{Budget, Platform, Work};
@@ -77,29 +77,31 @@ fn look_ahead(budget: &Budget, at: &str, cx: &mut Cx<'_>) {
 
 /// Whether every service has a price, and whether the least that runs fits.
 fn prices(platform: &Platform, budget: &Budget, at: &str, cx: &mut Cx<'_>) {
-    let mut hourly = 0.0;
+    let mut hourly = Money::new(0, budget.limit.currency);
     for name in platform.under(budget) {
         let Some(service) = platform.services.get(name) else { continue };
+        let fewest = budget.floor_of(name).or(least(service)).unwrap_or(0);
         match platform.price_per_hour(service) {
-            Some(price) => hourly += price * f64::from(budget.floor_of(name).or(least(service)).unwrap_or(0)),
+            // Another currency was told elsewhere.
+            Some(price) => match hourly.plus(Money::new(price.micros.saturating_mul(u64::from(fewest)), price.currency)) {
+                Some(sum) => hourly = sum,
+                None => return,
+            },
             None if cx.broken(&format!("services.{name}")) => return,
             None => {
+                let currency = budget.limit.currency;
                 let text = Text::new(format!("a replica of `{name}` has no price")).fix(format!(
-                    "give the service `price: 0.10 {}/h`, or `resources: {{requests: ...}}` and the file `cost:`",
-                    budget.limit.currency
+                    "give the service `price: 0.10 {currency}/h`, or `resources: {{requests: ...}}` and the file `cost:`"
                 ));
                 return cx.report("E0704", at, text);
             }
         }
     }
-    let limit = budget.limit.per_hour();
-    if hourly > limit && budget.limit.amount.nanos() > 0 {
-        let text = Text::new(format!(
-            "the fewest replicas alone cost {hourly:.2} {}/h, more than {}",
-            budget.limit.currency, budget.limit
-        ))
-        .because("no service goes below them, so this limit cannot be kept")
-        .fix("raise the limit or lower `minReplicas`");
+    let limit = &budget.limit;
+    if hourly.micros > limit.per_hour().micros && limit.amount.nanos() > 0 {
+        let text = Text::new(format!("the fewest replicas alone cost {hourly} per hour, more than {limit}"))
+            .because("no service goes below them, so this limit cannot be kept")
+            .fix("raise the limit or lower `minReplicas`");
         cx.report("W0701", &format!("{at}.limit"), text);
     }
 }

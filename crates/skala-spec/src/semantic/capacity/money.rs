@@ -1,9 +1,14 @@
 //! One currency in the whole file.
 
+use skala_types::Currency;
+
 use crate::model::Platform;
 use crate::problem::Text;
-use crate::scalar::{Currency, Spend};
+use crate::scalar::Spend;
 use crate::semantic::Cx;
+
+/// A millionth of the currency, in billionths: what money is counted in.
+const LEAST: u64 = 1000;
 
 pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     let prices = platform.services.iter().filter_map(|(name, s)| Some((format!("services.{name}.price"), s.price?)));
@@ -22,9 +27,9 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
             .fix(format!("give it in {wanted}"));
         cx.report("E0703", path, text);
     }
-    for (path, amount) in amounts.iter().filter(|(_, amount)| amount.amount.nanos() == 0) {
+    for (path, amount) in amounts.iter().filter(|(_, amount)| amount.amount.nanos() < LEAST) {
         if path.ends_with(".limit") {
-            let text = Text::new(format!("a limit of {amount} lets nothing run")).fix("use more than 0");
+            let text = Text::new(format!("a limit of {amount} lets nothing run")).fix("use a millionth or more");
             cx.report("E0702", path, text);
         }
     }

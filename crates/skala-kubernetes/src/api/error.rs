@@ -1,0 +1,109 @@
+//! What can go wrong with one request, sorted by what the controller does about it.
+
+use std::time::Duration;
+
+/// One request that had no useful answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The server answered with a `Status`.
+    #[error("{reason} ({code}): {message}")]
+    Status {
+        /// HTTP status code.
+        code: u16,
+        /// Kubernetes' reason, such as `NotFound`; empty when the answer was no `Status`.
+        reason: String,
+        /// The server's words.
+        message: String,
+    },
+    /// No answer in time.
+    #[error("no answer within {} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// The connection failed.
+    #[error("the API server could not be reached")]
+    Unreachable(#[source] Box<kube::Error>),
+    /// The answer was not what it should be. Its text is not kept: it may hold a secret.
+    #[error("the answer could not be read: {0}")]
+    Unreadable(String),
+    /// The request could not be made, such as with a name that no path can carry.
+    #[error("the request could not be built: {0}")]
+    Unbuildable(String),
+}
+
+impl ApiError {
+    /// The HTTP status, if there was an answer.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            ApiError::Status { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The object is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// Somebody else wrote first.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    /// The watch's place in the history is gone.
+    pub fn is_expired(&self) -> bool {
+        matches!(self, ApiError::Status { code: 410, .. })
+            || matches!(self, ApiError::Status { reason, .. } if reason == "Expired" || reason == "Gone")
+    }
+
+    /// Worth another try soon: nothing is wrong with the request itself.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ApiError::Status { code, .. } => *code == 429 || *code >= 500 || *code == 409,
+            ApiError::TimedOut(_) | ApiError::Unreachable(_) => true,
+            ApiError::Unreadable(_) | ApiError::Unbuildable(_) => false,
+        }
+    }
+
+    /// A short, stable word for conditions and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ApiError::Status { code: 404, .. } => "NotFound",
+            ApiError::Status { code: 409, .. } => "Conflict",
+            ApiError::Status { code: 403, .. } => "Forbidden",
+            ApiError::Status { code: 401, .. } => "Unauthorized",
+            ApiError::Status { code: 429, .. } => "TooManyRequests",
+            ApiError::Status { code, .. } if *code >= 500 => "ServerError",
+            ApiError::Status { .. } => "Refused",
+            ApiError::TimedOut(_) => "Timeout",
+            ApiError::Unreachable(_) => "Unreachable",
+            ApiError::Unreadable(_) => "Unreadable",
+            ApiError::Unbuildable(_) => "Unbuildable",
+        }
+    }
+}
+
+impl From<kube::Error> for ApiError {
+    fn from(error: kube::Error) -> ApiError {
+        match error {
+            kube::Error::Api(status) => {
+                ApiError::Status { code: status.code, reason: status.reason.clone(), message: bounded(&status.message) }
+            }
+            kube::Error::SerdeError(e) => ApiError::Unreadable(e.to_string()),
+            other => ApiError::Unreachable(Box::new(other)),
+        }
+    }
+}
+
+/// The most bytes of somebody else's words that are kept; conditions and events are stored in the cluster.
+const MESSAGE_BYTES: usize = 500;
+
+/// A text cut to what a condition may hold.
+pub(crate) fn bounded(text: &str) -> String {
+    if text.len() <= MESSAGE_BYTES {
+        return text.to_owned();
+    }
+    let mut end = MESSAGE_BYTES;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}...", &text[..end])
+}
