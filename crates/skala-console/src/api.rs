@@ -15,7 +15,7 @@ use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::views::{Done, Events, PauseOrder, Problem, Replicas, ScaleOrder, Status, Why};
+use crate::views::{Done, Events, PauseOrder, Problem, Recommendations, Replicas, ScaleOrder, Status, Why};
 
 /// What the admin API can ask of a running skala. Calls may read files; they are made off the event loop.
 pub trait Control: Send + Sync + 'static {
@@ -33,6 +33,11 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// When the service is unknown or nothing was decided by then.
     fn why(&self, service: &str, at: Option<Time>) -> Result<Why, ApiError>;
+    /// What replicas should ask for, of one service or of all whose use is recorded.
+    ///
+    /// # Errors
+    /// When the service is unknown or its use is not recorded.
+    fn recommendations(&self, service: Option<&str>) -> Result<Recommendations, ApiError>;
     /// Sets a size by hand.
     ///
     /// # Errors
@@ -115,6 +120,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<dyn Control>> {
         .routes(routes!(replicas))
         .routes(routes!(events))
         .routes(routes!(why))
+        .routes(routes!(recommendations))
         .routes(routes!(scale))
         .routes(routes!(pause))
         .routes(routes!(resume))
@@ -180,6 +186,20 @@ struct WhyQuery {
 async fn why(State(control): Shared, Path(service): Path<String>, Query(query): Query<WhyQuery>) -> Answer<Why> {
     let at = query.at.as_deref().map(time).transpose()?;
     call(control, move |c| c.why(&service, at)).await.map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct RecommendationsQuery {
+    /// Only this service's.
+    service: Option<String>,
+}
+
+/// What CPU and memory replicas should ask for.
+#[utoipa::path(get, path = "/v1/recommendations", params(RecommendationsQuery),
+    responses((status = 200, body = Recommendations), (status = 400, body = Problem), (status = 404, body = Problem)))]
+async fn recommendations(State(control): Shared, Query(query): Query<RecommendationsQuery>) -> Answer<Recommendations> {
+    call(control, move |c| c.recommendations(query.service.as_deref())).await.map(Json)
 }
 
 /// Sets a size by hand.

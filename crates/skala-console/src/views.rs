@@ -31,8 +31,77 @@ pub struct Status {
     pub currency: Option<String>,
     /// Each service.
     pub services: Vec<ServiceStatus>,
+    /// Each budget.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<BudgetStatus>,
+    /// Each database and provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downstreams: Vec<DownstreamStatus>,
     /// What needs attention, in words; empty when all is well.
     pub problems: Vec<String>,
+}
+
+/// One budget.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetStatus {
+    /// Its name.
+    pub name: String,
+    /// Money of the amounts.
+    pub currency: String,
+    /// The ceiling, for its period.
+    pub ceiling: f64,
+    /// Spent in the running period.
+    pub spent: f64,
+    /// What may be spent per hour now.
+    pub limit_per_hour: f64,
+    /// What the services want per hour.
+    pub wanted_per_hour: f64,
+    /// What they get per hour.
+    pub allowed_per_hour: f64,
+    /// What will have been spent at the end of the period, at that rate.
+    pub projected: f64,
+    /// Replicas refused now.
+    pub refused_replicas: u64,
+    /// Not spent in the running period because it was refused.
+    pub saved: f64,
+    /// The end of the period.
+    pub until: String,
+}
+
+/// One database or provider.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DownstreamStatus {
+    /// Its name.
+    pub name: String,
+    /// What it has: connections, or requests or tokens per minute.
+    pub limit: f64,
+    /// What the services may use at their present sizes.
+    pub used: f64,
+    /// What is left for services beside what is kept back and what others use.
+    pub for_services: f64,
+    /// The same in words, with the largest users.
+    pub text: String,
+}
+
+/// A number from outside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalStatus {
+    /// Its name.
+    pub name: String,
+    /// The last number that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// How old it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+    /// Looks that failed in a row.
+    pub failures: u32,
+    /// Why the last look failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// One service.
@@ -60,6 +129,21 @@ pub struct ServiceStatus {
     /// The standing order by hand, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directive: Option<String>,
+    /// Who decides, where it is not skala's own rules: `hpa`, `knative`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Numbers from outside that it is scaled by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalStatus>,
+    /// What keeps it below the size that it wants: budgets, databases, providers; in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ceilings: Vec<String>,
+    /// Open time windows and the bounds that they bring, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<String>,
+    /// That its size swings, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<String>,
     /// Arrivals per second over the last ten seconds.
     pub requests_per_second: f64,
     /// Requests in service.
@@ -188,6 +272,65 @@ pub struct Why {
     /// counterfactuals.
     #[schema(value_type = Object)]
     pub decision: serde_json::Value,
+}
+
+/// What replicas should ask for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommendations {
+    /// Version of this document.
+    pub schema_version: u32,
+    /// Each service whose use is recorded (`autoscaling.vertical`).
+    pub services: Vec<Recommendation>,
+}
+
+/// What the replicas of one service should ask for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommendation {
+    /// The service.
+    pub service: String,
+    /// `recommend` shows it, `apply` sets it on running replicas.
+    pub mode: String,
+    /// CPU and memory, those that are recommended.
+    pub resources: Vec<RecommendedResource>,
+    /// The history behind it in days, with a CPU sample per minute; 0 before there is one.
+    pub confidence: f64,
+    /// CPU samples taken.
+    pub samples: u64,
+    /// When the first was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Replicas that were given a size in place, as `api-3`.
+    pub applied_to: Vec<String>,
+    /// What shaped it, and what stands in the way, in words.
+    pub why: Vec<String>,
+}
+
+/// One resource of a replica; CPU in cores, memory in bytes. No numbers before anything was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecommendedResource {
+    /// `cpu` or `memory`.
+    pub resource: String,
+    /// The platform file's request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<f64>,
+    /// The platform file's limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// A request below this starves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lower: Option<f64>,
+    /// What to ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+    /// A request above this wastes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upper: Option<f64>,
+    /// The target before `minAllowed` and `maxAllowed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncapped: Option<f64>,
 }
 
 /// A size by hand.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::{Ceilings, Limits, SignalSource, Spending, ceilings, spend};
-use skala_autoscaler::{Action, Directive, Observation, Plan, SignalObservation, plan};
+use skala_autoscaler::{Action, Ceiling, Directive, Mode, Observation, Plan, SignalObservation, plan};
 use skala_balance::Outlook;
 use skala_runtime::Clock;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
@@ -68,6 +68,10 @@ pub struct ServiceView {
     pub start_up: Duration,
     /// Replicas that are being emptied.
     pub draining: Vec<ReplicaId>,
+    /// Who decides.
+    pub mode: Mode,
+    /// What kept the last plan below its wish.
+    pub ceilings: Vec<Ceiling>,
     /// Numbers from outside, as the last plan saw them.
     pub signals: Vec<SignalObservation>,
     /// What its replicas should ask for; none where nothing is recorded.
@@ -466,6 +470,8 @@ impl Controller {
     /// Every service's size and last decision.
     pub fn services(&self) -> Vec<ServiceView> {
         let now = self.clock.now();
+        let services = self.lock();
+        let last = self.shared().last.clone();
         let view = |m: &Managed| ServiceView {
             name: m.config.name.clone(),
             desired: m.last.as_ref().map_or(Replicas(0), |(_, d)| d.desired),
@@ -476,10 +482,12 @@ impl Controller {
             changes: m.changes,
             start_up: m.start_up(),
             draining: m.draining.keys().copied().collect(),
+            mode: m.config.policy.spec().mode.clone(),
+            ceilings: last.of.get(&m.config.name).cloned().unwrap_or_default(),
             signals: m.signals.clone(),
             sizing: m.sizing.as_ref().map(|s| s.view(now)),
         };
-        self.lock().values().map(view).collect()
+        services.values().map(view).collect()
     }
 
     /// What bounds services together, as the last plans met it.

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use skala_autoscaler::Directive;
+use skala_autoscaler::{Directive, Mode, SignalObservation};
+use skala_autoscaler::{budget, coupling};
 use skala_balance::EndpointState;
-use skala_console::views::{Done, Events, Percentiles, Replica, Replicas, SCHEMA_VERSION, ServiceStatus, Status, Why};
+use skala_console::views::{
+    BudgetStatus, Done, DownstreamStatus, Events, Percentiles, Recommendations, Replica, Replicas, SCHEMA_VERSION, ServiceStatus,
+    SignalStatus, Status, Why,
+};
 use skala_console::{ApiError, Control};
 use skala_controller::ServiceView;
 use skala_controller::platform::{Phase, Platform as _, ReplicaStatus};
-use skala_types::{Distribution, Replicas as Count, ServiceName, Time};
+use skala_types::{Distribution, Money, Replicas as Count, ServiceName, Time};
 
 use crate::engine::Shared;
-use crate::{history, prom};
+use crate::{history, prom, recommend};
 
 /// Sampling windows that rates and percentiles are shown over: ten seconds.
 const WINDOWS: usize = 10 * skala_controller::LOOKS as usize;
@@ -22,6 +26,7 @@ impl Control for Shared {
         let replicas = self.local.replicas();
         let views: BTreeMap<ServiceName, ServiceView> =
             self.controller.services().into_iter().map(|v| (v.name.clone(), v)).collect();
+        let ceilings = self.controller.ceilings();
         let services: Vec<_> = self.platform.services.keys().map(|name| self.service(name, views.get(name), &replicas)).collect();
         Status {
             schema_version: SCHEMA_VERSION,
@@ -34,6 +39,8 @@ impl Control for Shared {
             currency: self.platform.cost.as_ref().map(|c| c.currency.clone()),
             problems: self.problems(&services, &replicas),
             services,
+            budgets: ceilings.budgets.iter().map(|(name, v)| budget(name, v)).collect(),
+            downstreams: ceilings.downstreams.iter().map(downstream).collect(),
         }
     }
 
@@ -90,6 +97,21 @@ impl Control for Shared {
         let reader = self.journal.reader().map_err(|e| ApiError::internal(e.to_string()))?;
         history::why(&reader, service, at.unwrap_or(Time::MAX), self.clock.now())
             .map_err(|e| ApiError::not_found(format!("{e:#}"), "skala events shows when it began"))
+    }
+
+    fn recommendations(&self, service: Option<&str>) -> Result<Recommendations, ApiError> {
+        if let Some(service) = service {
+            self.known(service)?;
+        }
+        let views = self.controller.services();
+        let own = views.iter().filter(|v| service.is_none_or(|s| v.name.as_str() == s));
+        let services: Vec<_> = own.filter_map(recommend::of).collect();
+        if services.is_empty() {
+            let whose = service.map_or_else(|| "any service".to_owned(), |s| format!("'{s}'"));
+            let help = "add `vertical: {mode: recommend}` to its `autoscaling:`";
+            return Err(ApiError::bad_request(format!("the use of {whose} is not recorded"), help));
+        }
+        Ok(Recommendations { schema_version: SCHEMA_VERSION, services })
     }
 
     fn scale(&self, service: &str, replicas: u32, lasting: Option<Duration>) -> Result<Done, ApiError> {
@@ -161,6 +183,7 @@ impl Shared {
             Some(_) => count(&|r| r.phase == Phase::Ready && !drains(r)),
             None => station.endpoints().iter().filter(|e| e.view.state == EndpointState::Ready).count() as u32,
         };
+        let report = view.and_then(|v| v.last.as_ref()).map(|(_, d)| &d.report);
         ServiceStatus {
             name: name.to_string(),
             managed: view.is_some(),
@@ -174,6 +197,15 @@ impl Shared {
             }),
             draining: count(&drains),
             directive: view.and_then(|v| v.directive).map(describe),
+            mode: view.and_then(|v| mode(&v.mode)),
+            signals: view.iter().flat_map(|v| &v.signals).map(|s| signal(s, self.clock.now())).collect(),
+            ceilings: view
+                .iter()
+                .flat_map(|v| &v.ceilings)
+                .map(|c| format!("at most {} replicas: {}", c.replicas, c.by))
+                .collect(),
+            windows: report.and_then(|r| r.bounds.as_ref()).map(ToString::to_string),
+            flapping: report.and_then(|r| r.flapping.as_ref()).map(ToString::to_string),
             requests_per_second: sample.arrival_rate(),
             in_flight: sample.in_flight,
             waiting: sample.waiting,
@@ -189,13 +221,13 @@ impl Shared {
         }
     }
 
-    /// Requested resources x price x replicas.
+    /// Price x replicas.
     fn cost_per_hour(&self, name: &ServiceName, replicas: usize) -> Option<f64> {
-        let cost = self.platform.cost.as_ref()?;
-        let requests = &self.platform.services.get(name.as_str())?.resources.requests;
-        let cpu = requests.cpu.map_or(0.0, |c| c.cores().0) * cost.vcpu_hour.as_f64();
-        let memory = requests.memory.map_or(0.0, |m| m.bytes() as f64 / f64::from(1 << 30)) * cost.gib_hour.as_f64();
-        Some((cpu + memory) * replicas as f64)
+        let service = self.platform.services.get(name.as_str())?;
+        let price = self.platform.price_per_hour(service).map(units);
+        // With prices in the file, what asks for nothing costs nothing.
+        let price = price.or_else(|| self.platform.cost.as_ref().map(|_| 0.0))?;
+        Some(price * replicas as f64)
     }
 
     fn problems(&self, services: &[ServiceStatus], replicas: &[ReplicaStatus]) -> Vec<String> {
@@ -212,11 +244,75 @@ impl Shared {
                 problems
                     .push(format!("{} is at its largest size and {} requests wait (skala why {})", s.name, s.waiting, s.name));
             }
+            for signal in s.signals.iter().filter(|signal| signal.error.is_some()) {
+                let error = signal.error.as_deref().unwrap_or_default();
+                problems
+                    .push(format!("{} of {} cannot be read, {} times in a row: {error}", signal.name, s.name, signal.failures));
+            }
+            if let Some(flapping) = &s.flapping {
+                problems.push(format!("{} flaps: {flapping} (skala why {})", s.name, s.name));
+            }
             if !s.managed && s.ready == 0 {
                 problems.push(format!("no upstream of {} is healthy (skala events {})", s.name, s.name));
             }
         }
+        for (name, error) in self.numbers.failing_databases() {
+            problems.push(format!("the connections of {name} cannot be counted: failed to {error}"));
+        }
         problems
+    }
+}
+
+fn mode(mode: &Mode) -> Option<String> {
+    match mode {
+        Mode::Default => None,
+        Mode::Hpa(_) => Some("hpa".into()),
+        Mode::Knative(_) => Some("knative".into()),
+    }
+}
+
+fn signal(seen: &SignalObservation, now: Time) -> SignalStatus {
+    let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    SignalStatus {
+        name: seen.name.to_string(),
+        value: seen.value.map(|v| v.value),
+        age_ms: seen.value.map(|v| millis(v.age(now))),
+        failures: seen.failures,
+        error: seen.error.as_ref().map(ToString::to_string),
+    }
+}
+
+/// Micro-units as a number.
+fn units(money: Money) -> f64 {
+    money.micros as f64 / 1e6
+}
+
+fn budget(name: &str, verdict: &budget::Verdict) -> BudgetStatus {
+    BudgetStatus {
+        name: name.to_owned(),
+        currency: verdict.ceiling.currency.to_string(),
+        ceiling: units(verdict.ceiling),
+        spent: units(verdict.spent),
+        limit_per_hour: units(verdict.limit_per_hour),
+        wanted_per_hour: units(verdict.wanted_per_hour),
+        allowed_per_hour: units(verdict.allowed_per_hour),
+        projected: units(verdict.projected),
+        refused_replicas: verdict.refused,
+        saved: units(verdict.forgone),
+        until: verdict.until.to_string(),
+    }
+}
+
+fn downstream(usage: &coupling::Usage) -> DownstreamStatus {
+    // Quotas are counted in thousandths.
+    let scale = if usage.unit == coupling::Unit::Connections { 1.0 } else { 1000.0 };
+    let number = |n: u64| n as f64 / scale;
+    DownstreamStatus {
+        name: usage.name.clone(),
+        limit: number(usage.available.limit),
+        used: number(usage.used),
+        for_services: number(usage.available.for_services()),
+        text: usage.to_string(),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Verb {
     Events(EventsArgs),
     /// Explain a service's size: inputs, proposals, clamps, and what would change it
     Why(WhyArgs),
+    /// Show what CPU and memory replicas should ask for, learned from what they used
+    Recommend(RecommendArgs),
     /// Take recorded decisions again and report any difference
     Replay(ReplayArgs),
     /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
@@ -225,6 +227,22 @@ pub struct WhyArgs {
     /// The decision in force at this time (RFC 3339); the latest when absent
     #[arg(long, value_name = "TIME")]
     pub at: Option<skala_types::Time>,
+    /// Output form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+LOWER and UPPER bound what is left alone; UNCAPPED is the target without minAllowed and maxAllowed.
+CONFIDENCE is the history in days, with a CPU sample per minute and replica: the bounds close in as it grows.
+`vertical: {mode: apply}` in the platform file sets the target on running replicas, in place, where skala may write
+control groups (as root, or in a group of its own).")]
+pub struct RecommendArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only this service
+    pub service: Option<String>,
     /// Output form
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

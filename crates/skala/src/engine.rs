@@ -10,7 +10,7 @@ use anyhow::Context;
 use skala_console::{AdminServer, Token};
 use skala_controller::journal::{Event, Journal, Retention};
 use skala_controller::platform::{LocalConfig, LocalPlatform, Platform as _, PlatformEvent};
-use skala_controller::{ControlConfig, Controller, watch_upstreams};
+use skala_controller::{ControlConfig, Controller, Outside, watch_upstreams};
 use skala_gateway::{Gateway, GatewayConfig, GatewayCounters};
 use skala_runtime::{Clock, Station, private};
 use skala_spec::Platform;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::history;
 use crate::instance::Instance;
 use crate::lower::{self, Stations};
+use crate::outside::{self, Numbers};
 
 /// How long the gateway may finish open requests at the end, at most.
 const MAX_GATEWAY_GRACE: Duration = Duration::from_secs(60);
@@ -55,6 +56,7 @@ pub struct Shared {
     pub(crate) stations: Stations,
     pub(crate) local: Arc<LocalPlatform>,
     pub(crate) controller: Arc<Controller>,
+    pub(crate) numbers: Arc<Numbers>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gateway_addr: SocketAddr,
     pub(crate) admin_addr: SocketAddr,
@@ -96,14 +98,18 @@ impl Engine {
 
         let path = state_dir.join(history::FILE);
         let journal = Arc::new(Journal::open(&path, Retention::default())?);
-        let saved = journal.reader()?.checkpoints().context("read what the last run saved")?;
+        let reader = journal.reader()?;
+        let saved = reader.checkpoints().context("read what the last run saved")?;
+        let kept = reader.kept().context("read what the last run kept")?;
+        let limits = outside::limits(&platform)?;
         let mut scaled = Vec::new();
         let mut upstreams = Vec::new();
         for (name, service) in &platform.services {
             let station = &stations[name];
-            scaled.extend(lower::scaled(name, service, station)?);
+            scaled.extend(lower::scaled(&platform, name, service, station)?);
             upstreams.extend(lower::upstreams(service, station).map(|u| tokio::spawn(watch_upstreams(u, Arc::clone(&journal)))));
         }
+        let numbers = Arc::new(Numbers::start(&platform, &clock));
         let controller = Controller::new(
             ControlConfig::default(),
             clock.clone(),
@@ -111,12 +117,14 @@ impl Engine {
             Arc::clone(&local) as _,
             scaled,
             saved,
+            Outside { signals: Some(Arc::clone(&numbers) as _), limits, kept },
         );
         let shared = Arc::new(Shared {
             started: clock.now(),
             clock,
             stations,
             local,
+            numbers,
             controller: Arc::clone(&controller),
             journal,
             gateway_addr: gateway.local_addr(),
@@ -158,6 +166,7 @@ impl Engine {
         let clean = shared.local.shutdown(Duration::ZERO).await && clean;
         self.upstreams.iter().for_each(JoinHandle::abort);
         self.controller.abort();
+        shared.numbers.stop().await;
         // The last answers of the admin API may fail to be sent; nobody waits for them longer than this.
         let _ = self.end_admin.send(true);
         let _ = tokio::time::timeout(Duration::from_secs(2), self.admin).await;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use skala_autoscaler::Directive;
 use skala_balance::replica::Backoff;
-use skala_controller::platform::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen};
+use skala_controller::platform::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen, Size};
 use skala_controller::probe::Check;
-use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams};
+use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams, Vertical};
 use skala_gateway::{HostPattern, Limits, RouteSpec, RouteTable};
 use skala_runtime::Station;
 use skala_spec::Platform;
@@ -72,7 +72,12 @@ fn amounts(list: &ResourceList) -> Amounts {
 }
 
 /// What the controller needs of a service that it scales; `None` for upstreams.
-pub fn scaled(name: &ServiceName, service: &Service, station: &Arc<Station>) -> anyhow::Result<Option<ServiceConfig>> {
+pub fn scaled(
+    platform: &Platform,
+    name: &ServiceName,
+    service: &Service,
+    station: &Arc<Station>,
+) -> anyhow::Result<Option<ServiceConfig>> {
     let Some(policy) = service.policy() else { return Ok(None) };
     let policy = policy.map_err(|problems| {
         let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -84,7 +89,20 @@ pub fn scaled(name: &ServiceName, service: &Service, station: &Arc<Station>) -> 
         _ => None,
     };
     let station = Arc::clone(station);
-    Ok(Some(ServiceConfig { name: name.clone(), station, policy, drain: service.drain.get(), standing }))
+    let price = platform.price_per_hour(service).map_or(0, |price| price.micros);
+    let priority = i32::try_from(service.priority).unwrap_or(i32::MAX);
+    let vertical = match service.vertical() {
+        None => None,
+        Some(Ok(axis)) => Some(Vertical {
+            apply: axis.apply,
+            resources: axis.resources,
+            config: axis.config,
+            size: Size { requests: amounts(&service.resources.requests), limits: amounts(&service.resources.limits) },
+        }),
+        Some(Err(problems)) => return Err(anyhow!("services.{name}.autoscaling.vertical: {}", problems.join("; "))),
+    };
+    let name = name.clone();
+    Ok(Some(ServiceConfig { name, station, policy, drain: service.drain.get(), standing, price, priority, vertical }))
 }
 
 /// A service of upstreams; `None` for one that skala runs.

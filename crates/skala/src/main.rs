@@ -12,7 +12,9 @@ mod files;
 mod history;
 mod instance;
 mod lower;
+mod outside;
 mod prom;
+mod recommend;
 mod show;
 mod verbs;
 
@@ -50,6 +52,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Resume(args) => verbs::orders::resume(args),
         Verb::Events(args) => verbs::query::events(args),
         Verb::Why(args) => verbs::query::why(args),
+        Verb::Recommend(args) => verbs::query::recommend(args),
         Verb::Replay(args) => verbs::replay::run(args),
         Verb::Decide(args) => verbs::decide::run(args),
         Verb::Import(args) => verbs::import::run(args),

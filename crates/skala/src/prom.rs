@@ -1,8 +1,11 @@
 //! Everything that skala counts, in Prometheus' text format. Names and meanings are listed in `docs/metrics.md`.
 
+use skala_autoscaler::{MetricReport, MetricResult, SignalObservation};
 use skala_balance::Totals;
 use skala_console::Control;
 use skala_console::metrics::MetricsText;
+use skala_console::views::{BudgetStatus, DownstreamStatus, Status};
+use skala_types::ServiceName;
 
 use crate::engine::Shared;
 
@@ -29,10 +32,58 @@ pub fn text(shared: &Shared) -> String {
     out.family("skala_memory_bytes", "gauge", "Memory in use by the replicas.", per_service(&|s| s.memory_bytes as f64));
     out.family("skala_replica_seconds_total", "counter", "Replicas x seconds.", per_service(&|s| s.replica_seconds));
     out.family("skala_startup_seconds", "gauge", "Learned time from start to ready.", per_service(&|s| s.start_up_ms / 1000.0));
+    decisions(shared, &mut out);
+    limits(&status, &mut out);
     stations(shared, &mut out);
     gateway(shared, &mut out);
     own(shared, &mut out);
     out.finish()
+}
+
+/// Numbers from outside, what each metric made of what it saw, and the size before the last decision.
+fn decisions(shared: &Shared, out: &mut MetricsText) {
+    let (views, now) = (shared.controller.services(), shared.clock.now());
+    let signals = || views.iter().flat_map(|v| v.signals.iter().map(move |s| (labels(&v.name, "signal", &s.name), s)));
+    let per_signal = |value: &dyn Fn(&SignalObservation) -> Option<f64>| -> Vec<(Labels, f64)> {
+        signals().filter_map(|(labels, s)| Some((labels, value(s)?))).collect()
+    };
+    out.family("skala_signal_value", "gauge", "The last number that was read.", per_signal(&|s| Some(s.value?.value)));
+    let age = |s: &SignalObservation| Some(s.value?.age(now).as_secs_f64());
+    out.family("skala_signal_age_seconds", "gauge", "How old it is.", per_signal(&age));
+    out.family("skala_signal_failures", "gauge", "Looks that failed in a row.", per_signal(&|s| Some(f64::from(s.failures))));
+    let reports = || views.iter().filter_map(|v| Some((v, &v.last.as_ref()?.1.report)));
+    let metrics = |value: fn(&MetricReport) -> Option<f64>| -> Vec<(Labels, f64)> {
+        let each = reports().flat_map(|(v, r)| r.metrics.iter().map(move |m| (v, m)));
+        each.filter_map(|(v, m)| Some((labels(&v.name, "metric", &m.name), value(m)?))).collect()
+    };
+    out.family("skala_metric_value", "gauge", "What a metric measured.", metrics(|m| Some(m.reading.as_ref()?.value)));
+    out.family("skala_metric_target", "gauge", "What it should be.", metrics(|m| Some(m.target)));
+    let proposal = |m: &MetricReport| Some(f64::from(m.proposal()?.0));
+    out.family("skala_metric_proposal", "gauge", "Replicas that a metric asks for.", metrics(proposal));
+    let failing = |m: &MetricReport| Some(f64::from(u8::from(!matches!(m.result, MetricResult::Proposes { .. }))));
+    out.family("skala_metric_failing", "gauge", "1 while a metric has no value.", metrics(failing));
+    let current = reports().map(|(v, r)| (vec![("service", v.name.to_string())], f64::from(r.current.0)));
+    out.family("skala_replicas_current", "gauge", "Replicas before the last decision.", current.collect::<Vec<_>>());
+}
+
+fn labels(service: &ServiceName, key: &'static str, name: &impl ToString) -> Labels {
+    vec![("service", service.to_string()), (key, name.to_string())]
+}
+
+fn limits(status: &Status, out: &mut MetricsText) {
+    let budgets = |value: fn(&BudgetStatus) -> f64| -> Vec<(Labels, f64)> {
+        status.budgets.iter().map(|b| (vec![("budget", b.name.clone()), ("currency", b.currency.clone())], value(b))).collect()
+    };
+    out.family("skala_budget_spent", "gauge", "Spent in the running period.", budgets(|b| b.spent));
+    out.family("skala_budget_limit_per_hour", "gauge", "What may be spent per hour now.", budgets(|b| b.limit_per_hour));
+    out.family("skala_budget_wanted_per_hour", "gauge", "What the services want per hour.", budgets(|b| b.wanted_per_hour));
+    out.family("skala_budget_refused_replicas", "gauge", "Replicas refused now.", budgets(|b| b.refused_replicas as f64));
+    let downstreams = |value: fn(&DownstreamStatus) -> f64| -> Vec<(Labels, f64)> {
+        status.downstreams.iter().map(|d| (vec![("downstream", d.name.clone())], value(d))).collect()
+    };
+    out.family("skala_downstream_limit", "gauge", "What a database or provider has.", downstreams(|d| d.limit));
+    out.family("skala_downstream_used", "gauge", "What the services may use of it.", downstreams(|d| d.used));
+    out.family("skala_downstream_for_services", "gauge", "What is left for services.", downstreams(|d| d.for_services));
 }
 
 fn stations(shared: &Shared, out: &mut MetricsText) {

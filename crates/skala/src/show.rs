@@ -4,7 +4,7 @@ use std::io::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use skala_console::views::{Events, Replicas, Status};
+use skala_console::views::{Events, Recommendations, Replicas, Status};
 use skala_types::{Bytes, Time};
 
 /// A line on stdout. A closed pipe (`| head`) ends quietly.
@@ -101,13 +101,98 @@ pub fn status(s: &Status) {
     }
     say(&t.to_string());
     for v in s.services.iter().filter(|v| v.managed) {
-        if let Some(directive) = &v.directive {
-            say(&format!("\n{}: {directive}", v.name));
+        let mode = v.mode.iter().map(|mode| format!("mode {mode}"));
+        let windows = v.windows.iter().map(|w| format!("windows: {w}"));
+        let notes = mode.chain(v.directive.iter().cloned()).chain(windows).chain(v.ceilings.iter().cloned());
+        for note in notes {
+            say(&format!("\n{}: {note}", v.name));
         }
     }
+    signals(s);
+    limits(s);
     if !s.problems.is_empty() {
         say("\nproblems:");
         s.problems.iter().for_each(|p| say(&format!("  {p}")));
+    }
+}
+
+/// Numbers from outside, where there are some.
+fn signals(s: &Status) {
+    if s.services.iter().all(|v| v.signals.is_empty()) {
+        return;
+    }
+    let mut t = table(&["SIGNAL", "SERVICE", "VALUE", "AGE", "FAILURES", "ERROR"], &[2, 3, 4]);
+    for (service, signal) in s.services.iter().flat_map(|v| v.signals.iter().map(move |signal| (&v.name, signal))) {
+        t.add_row([
+            signal.name.clone(),
+            service.clone(),
+            signal.value.map_or_else(|| "-".into(), |v| v.to_string()),
+            signal.age_ms.map_or_else(|| "-".into(), |age| ms(age as f64)),
+            signal.failures.to_string(),
+            signal.error.clone().unwrap_or_default(),
+        ]);
+    }
+    say(&format!("\n{t}"));
+}
+
+/// Budgets, databases and providers, where there are some.
+fn limits(s: &Status) {
+    if !s.budgets.is_empty() {
+        let mut t = table(&["BUDGET", "CEILING", "SPENT", "WANTED/H", "ALLOWED/H", "LIMIT/H", "REFUSED"], &[1, 2, 3, 4, 5, 6]);
+        for b in &s.budgets {
+            let money = |x: f64| format!("{x:.3} {}", b.currency);
+            t.add_row([
+                b.name.clone(),
+                money(b.ceiling),
+                money(b.spent),
+                money(b.wanted_per_hour),
+                money(b.allowed_per_hour),
+                money(b.limit_per_hour),
+                b.refused_replicas.to_string(),
+            ]);
+        }
+        say(&format!("\n{t}"));
+    }
+    if !s.downstreams.is_empty() {
+        say("\nDOWNSTREAM");
+        s.downstreams.iter().for_each(|d| say(&d.text));
+    }
+}
+
+/// The table of `skala recommend`.
+pub fn recommendations(found: &Recommendations) {
+    let mut t = table(
+        &["SERVICE", "RESOURCE", "REQUEST", "LIMIT", "LOWER", "TARGET", "UPPER", "UNCAPPED", "CONFIDENCE", "MODE"],
+        &[2, 3, 4, 5, 6, 7, 8],
+    );
+    for v in &found.services {
+        for r in &v.resources {
+            let amount = |x: Option<f64>| match x {
+                None => "-".into(),
+                // The cast cuts what no machine has.
+                Some(x) if r.resource == "memory" => Bytes(x as u64).to_string(),
+                Some(x) => format!("{x:.3}"),
+            };
+            t.add_row([
+                v.service.clone(),
+                r.resource.clone(),
+                amount(r.request),
+                amount(r.limit),
+                amount(r.lower),
+                amount(r.target),
+                amount(r.upper),
+                amount(r.uncapped),
+                format!("{:.3}", v.confidence),
+                v.mode.clone(),
+            ]);
+        }
+    }
+    say(&t.to_string());
+    for v in &found.services {
+        if !v.applied_to.is_empty() {
+            say(&format!("\n{}: set on {}", v.service, v.applied_to.join(", ")));
+        }
+        v.why.iter().for_each(|why| say(&format!("\n{}: {why}", v.service)));
     }
 }
 

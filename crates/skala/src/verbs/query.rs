@@ -1,13 +1,13 @@
-//! `status`, `ps`, `events`, `why`: what a running skala shows.
+//! `status`, `ps`, `events`, `why`, `recommend`: what a running skala shows.
 //!
 //! `events` and `why` also work when skala is not running: the journal is a file.
 
-use skala_console::views::{Events, Replicas, Status, Why};
+use skala_console::views::{Events, Recommendations, Replicas, Status, Why};
 use skala_controller::journal::Reader;
 use skala_runtime::Clock;
 use skala_types::Time;
 
-use crate::cli::{EventsArgs, Output, Place, ShowArgs, WhyArgs};
+use crate::cli::{EventsArgs, Output, Place, RecommendArgs, ShowArgs, WhyArgs};
 use crate::client::{Client, encode};
 use crate::exit::{Exit, FAILED, Outcome};
 use crate::{history, show};
@@ -81,6 +81,17 @@ pub fn why(args: &WhyArgs) -> Outcome {
     match args.output {
         Output::Table => show::say(why.text.trim_end()),
         Output::Json => show::json(&why),
+    }
+    Ok(())
+}
+
+/// `skala recommend [SERVICE]`
+pub fn recommend(args: &RecommendArgs) -> Outcome {
+    let of = args.service.as_ref().map(|s| format!("?service={}", encode(s))).unwrap_or_default();
+    let found: Recommendations = Client::find(&args.place.state_dir())?.get(&format!("/v1/recommendations{of}"))?;
+    match args.output {
+        Output::Table => show::recommendations(&found),
+        Output::Json => show::json(&found),
     }
     Ok(())
 }
