@@ -255,7 +255,7 @@ impl Controller {
                     self.note(now, &name, Some(change.replica), kind, text);
                 }
             }
-            if let Some(json) = sizing.to_save(now, last) {
+            if let Some(json) = sizing.take_save(now, last) {
                 self.journal.keep(format!("{USAGE}{name}"), json);
             }
         }

@@ -155,7 +155,7 @@ impl Managed {
             service: self.config.name.clone(),
             desired: planned.desired,
             current: observation.current,
-            min: self.config.policy.spec().min_replicas,
+            min: planned.report.bounds.as_ref().map_or(self.config.policy.spec().min_replicas, |b| b.min),
             held: matches!(observation.directive, Some(Directive::Hold { .. })),
             price: self.config.price,
             priority: self.config.priority,

@@ -205,7 +205,7 @@ impl Sizing {
     }
 
     /// What to save now, if it is time to.
-    pub(crate) fn to_save(&mut self, now: Time, at_once: bool) -> Option<String> {
+    pub(crate) fn take_save(&mut self, now: Time, at_once: bool) -> Option<String> {
         let due = at_once || self.saved_at.is_none_or(|last| now.since(last) >= SAVE_PERIOD);
         due.then(|| {
             self.saved_at = Some(now);
@@ -370,8 +370,8 @@ mod tests {
         let now = Time::from_secs(2000);
         let one = [replica(1, now, 0.5, 400 * MI)];
         sizing.observe(one.iter(), now);
-        let saved = sizing.to_save(now, false).unwrap();
-        assert_eq!(sizing.to_save(now, false), None, "a minute apart");
+        let saved = sizing.take_save(now, false).unwrap();
+        assert_eq!(sizing.take_save(now, false), None, "a minute apart");
         let again = Sizing::new(vertical((None, None), (None, None)), Some(&saved));
         assert_eq!(again.recommendation(now), sizing.recommendation(now));
         let broken = Sizing::new(vertical((None, None), (None, None)), Some("{not json"));

@@ -106,10 +106,9 @@ impl Control for Shared {
         let views = self.controller.services();
         let own = views.iter().filter(|v| service.is_none_or(|s| v.name.as_str() == s));
         let services: Vec<_> = own.filter_map(recommend::of).collect();
-        if services.is_empty() {
-            let whose = service.map_or_else(|| "any service".to_owned(), |s| format!("'{s}'"));
+        if let Some(service) = service.filter(|_| services.is_empty()) {
             let help = "add `vertical: {mode: recommend}` to its `autoscaling:`";
-            return Err(ApiError::bad_request(format!("the use of {whose} is not recorded"), help));
+            return Err(ApiError::bad_request(format!("what replicas of '{service}' use is not recorded"), help));
         }
         Ok(Recommendations { schema_version: SCHEMA_VERSION, services })
     }

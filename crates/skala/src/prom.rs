@@ -1,5 +1,7 @@
 //! Everything that skala counts, in Prometheus' text format. Names and meanings are listed in `docs/metrics.md`.
 
+use std::collections::BTreeSet;
+
 use skala_autoscaler::{MetricReport, MetricResult, SignalObservation};
 use skala_balance::Totals;
 use skala_console::Control;
@@ -54,7 +56,12 @@ fn decisions(shared: &Shared, out: &mut MetricsText) {
     let reports = || views.iter().filter_map(|v| Some((v, &v.last.as_ref()?.1.report)));
     let metrics = |value: fn(&MetricReport) -> Option<f64>| -> Vec<(Labels, f64)> {
         let each = reports().flat_map(|(v, r)| r.metrics.iter().map(move |m| (v, m)));
-        each.filter_map(|(v, m)| Some((labels(&v.name, "metric", &m.name), value(m)?))).collect()
+        let mut found: Vec<(Labels, f64)> =
+            each.filter_map(|(v, m)| Some((labels(&v.name, "metric", &m.name), value(m)?))).collect();
+        // A policy may name a metric twice; a series may not.
+        let mut seen = BTreeSet::new();
+        found.retain(|(labels, _)| seen.insert(labels.clone()));
+        found
     };
     out.family("skala_metric_value", "gauge", "What a metric measured.", metrics(|m| Some(m.reading.as_ref()?.value)));
     out.family("skala_metric_target", "gauge", "What it should be.", metrics(|m| Some(m.target)));

@@ -161,6 +161,9 @@ fn limits(s: &Status) {
 
 /// The table of `skala recommend`.
 pub fn recommendations(found: &Recommendations) {
+    if found.services.is_empty() {
+        return say("no service's use is recorded: add `vertical: {mode: recommend}` to its `autoscaling:`");
+    }
     let mut t = table(
         &["SERVICE", "RESOURCE", "REQUEST", "LIMIT", "LOWER", "TARGET", "UPPER", "UNCAPPED", "CONFIDENCE", "MODE"],
         &[2, 3, 4, 5, 6, 7, 8],

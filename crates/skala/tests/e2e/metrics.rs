@@ -9,7 +9,7 @@ use skala_testkit::wait::{throughout, until};
 use crate::prom::Metrics;
 use crate::{api, secs, skala};
 
-fn read(skala: &Skala) -> Metrics {
+pub(crate) fn read(skala: &Skala) -> Metrics {
     let answer = get(skala.admin(), "/metrics");
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     Metrics::parse(&answer.text()).unwrap_or_else(|why| panic!("{why} in\n{}", answer.text()))

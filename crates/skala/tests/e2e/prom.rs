@@ -85,6 +85,12 @@ impl Metrics {
         *self.samples.get(&(name.to_owned(), labels)).unwrap_or_else(|| panic!("no {name} of '{service}'"))
     }
 
+    /// The value of a series by all its labels, in the order in which they are written.
+    pub(crate) fn value_of(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        *self.samples.get(&(name.to_owned(), labels)).unwrap_or_else(|| panic!("no {name}: {:?}", self.samples.keys()))
+    }
+
     /// The names of all families.
     pub(crate) fn families(&self) -> impl Iterator<Item = (&str, &str)> {
         self.kinds.iter().map(|(name, kind)| (name.as_str(), kind.as_str()))
