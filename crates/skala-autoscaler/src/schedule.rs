@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
 use skala_types::{Replicas, Time};
 
@@ -65,7 +65,7 @@ impl Schedule {
         let mut wrong = Vec::new();
         let mut read = Vec::new();
         for (i, window) in windows.iter().enumerate().take(MOST_WINDOWS) {
-            let zone = TimeZone::get(&window.timezone).map_err(|_| PolicyProblem::NoTimeZone);
+            let zone = TimeZoneDatabase::bundled().get(&window.timezone).map_err(|_| PolicyProblem::NoTimeZone);
             let zone = zone.map_err(|problem| wrong.push((i, "timezone", problem)));
             let start = cron(&window.start).map_err(|problem| wrong.push((i, "start", problem)));
             let end = cron(&window.end).map_err(|problem| wrong.push((i, "end", problem)));

@@ -1,8 +1,11 @@
 //! The admin API: its OpenAPI document, and whom it answers.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use skala_testkit::http::{Client, Response};
 use skala_testkit::skala::Skala;
+use skala_testkit::wait::until;
 
 use crate::{api, skala};
 
@@ -76,6 +79,8 @@ fn foreign_hosts_and_web_pages_are_refused() {
         let answer = ask(&skala, &request);
         assert_eq!(answer.status, status, "{request}{}", answer.text());
     }
+    // Events reach the journal a little after the order is answered.
+    until("the order that was taken", Duration::from_secs(20), || (!skala.events("api", "held").is_empty()).then_some(()));
     assert_eq!(skala.events("api", "held").len(), 1, "a refused order has no effect");
 }
 
