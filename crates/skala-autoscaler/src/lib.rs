@@ -9,7 +9,10 @@
 //!   a metric that fails never shrinks a service.
 //! Tested: data rows, properties and seeded loads in `tests/decisions`; the parts of the state in their modules.
 
+mod books;
 mod formula;
+pub mod budget;
+pub mod coupling;
 pub mod knative;
 mod math;
 mod metric;
@@ -24,6 +27,7 @@ mod spec;
 mod state;
 mod text;
 mod validate;
+pub mod vertical;
 mod victims;
 
 pub use formula::{Formula, FormulaError, FormulaProblem};

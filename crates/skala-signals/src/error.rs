@@ -10,6 +10,9 @@ use skala_spec::model::{Source, Url};
 /// Longest part of a server's own words that is kept, in characters.
 const MAX_WORDS: usize = 200;
 
+/// Shortest value in a URL's query that counts as a secret of its own, in bytes: a page number is none.
+const MIN_QUERY_SECRET: usize = 6;
+
 /// Why a source gave no number; completes "failed to ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -152,7 +155,10 @@ fn secrets(source: &Source) -> Vec<String> {
     let mut url = |text: &str| {
         if let Ok(url) = Url::parse(text) {
             all.extend(url.password);
-            all.extend(url.query);
+            let query = url.query.unwrap_or_default();
+            let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
+            all.extend(values.filter(|v| v.len() >= MIN_QUERY_SECRET));
+            all.push(query);
         }
     };
     match source {

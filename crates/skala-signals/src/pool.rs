@@ -63,11 +63,6 @@ impl<C: Kept> Pool<C> {
     pub(crate) fn retain(&self, used: impl Fn(&C::Server) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| used(key));
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 /// Whether the connection can be asked again: the server answered, whatever it said.

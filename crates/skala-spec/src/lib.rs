@@ -25,7 +25,7 @@ mod yaml;
 
 pub use explain::{Child, ExplainError, Explanation, explain};
 pub use load::{LoadOptions, Loaded, Source, load};
-pub use lower::SourceOf;
+pub use lower::{Scaler, SourceOf, VerticalAxis};
 pub use model::Platform;
 pub use problem::{Problem, Severity, Span};
 pub use reference::reference_page;

@@ -3,6 +3,7 @@
 pub mod http;
 pub mod port;
 pub mod processes;
+pub mod servers;
 pub mod skala;
 pub mod venv;
 pub mod wait;

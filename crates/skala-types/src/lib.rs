@@ -1,8 +1,9 @@
-//! The words every skala crate shares: time, quantities, ids, seeded randomness, distributions and station samples.
+//! The words every skala crate shares: time, quantities, money, ids, seeded randomness, distributions and station samples.
 //!
 //! Pure: no clock, no sockets, no global randomness. Whoever decides takes these as arguments and can therefore be replayed.
 
 mod ids;
+mod money;
 mod quantities;
 mod rng;
 mod sample;
@@ -10,6 +11,7 @@ mod sketch;
 mod time;
 
 pub use ids::{ReplicaId, ServiceName};
+pub use money::{Currency, MICROS, Money, ParseMoneyError};
 pub use quantities::{Bytes, Cores, Replicas, Rps, Utilisation};
 pub use rng::{Stream, Streams};
 pub use sample::{Distribution, Sampled, StationSample};

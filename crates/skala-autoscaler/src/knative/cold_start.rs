@@ -6,8 +6,11 @@
 //!   to be gone within the stable window D. Counted one by one, a queue of a slow start asks for as many replicas as it has
 //!   requests, once it is nobody's demand any more. Without a learned service time the queue counts for no more than the
 //!   replicas that are already ordered carry.
+//!   The samples of one second shrink together.
 //! Invariants: a sample never counts for more than was measured; without a queue nothing changes.
 //! Tested: `super::tests` rows `cold_start`.
+
+use std::collections::BTreeMap;
 
 use skala_types::Time;
 
@@ -27,16 +30,27 @@ pub(super) fn discounted(config: &Config, state: &mut State, input: &Input, now:
     let Some(backlog) = input.backlog.filter(|b| cold && sound(b)) else { return samples };
     let ordered = f64::from(ready.saturating_add(input.starting.0).max(1));
     let cap = demand(config, &backlog).unwrap_or(ordered * config.target());
+    let mut seconds: BTreeMap<u64, f64> = BTreeMap::new();
+    for sample in samples.iter().filter(|s| s.value.is_finite() && s.value > 0.0) {
+        *seconds.entry(second(sample)).or_default() += sample.value;
+    }
     let (mut measured, mut counted) = (0.0, 0.0);
     for sample in &mut samples {
+        let total = seconds.get(&second(sample)).copied().unwrap_or(0.0);
         measured += sample.value;
-        sample.value = sample.value.min(cap);
+        if total > cap {
+            sample.value *= cap / total;
+        }
         counted += sample.value;
     }
     if counted < measured {
         why.push(Why::ColdStartQueue { measured, counted });
     }
     samples
+}
+
+fn second(sample: &Sample) -> u64 {
+    sample.at.as_nanos() / 1_000_000_000
 }
 
 fn sound(backlog: &Backlog) -> bool {

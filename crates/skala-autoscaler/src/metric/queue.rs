@@ -79,19 +79,23 @@ impl Queue {
     }
 
     fn length(&self, scene: &Scene<'_>, target: f64, notes: &mut Notes) -> Answer {
-        let mut tasks = self.all();
-        if let Some(drain) = self.drain_of_one(scene) {
-            let taken = takeover::work_off(scene, 1.0 / drain).min(self.tasks.ready);
-            takeover::note(taken, Unit::Tasks, notes);
-            tasks -= taken;
-        }
         let current = scene.current();
-        let ratio = tasks / target / f64::from(current.max(1));
-        let (mut replicas, why) = by_average(scene, tasks / target, ratio, target);
-        if self.all() > 0.0 {
-            replicas = replicas.max(1);
+        let ask = |tasks: f64| {
+            let ratio = tasks / target / f64::from(current.max(1));
+            let (replicas, why) = by_average(scene, tasks / target, ratio, target);
+            (tasks, ratio, if self.all() > 0.0 { replicas.max(1) } else { replicas }, why)
+        };
+        let full = ask(self.all());
+        if full.2 <= current {
+            return full;
         }
-        (tasks, ratio, replicas, why)
+        let taken = self.drain_of_one(scene).map_or(0.0, |drain| takeover::work_off(scene, 1.0 / drain)).min(self.tasks.ready);
+        if taken <= 0.0 {
+            return full;
+        }
+        takeover::note(taken, Unit::Tasks, notes);
+        let (_, ratio, replicas, why) = ask(self.all() - taken);
+        if replicas > current { (self.all(), ratio, replicas, why) } else { (self.all(), ratio, current, Why::StillStarting) }
     }
 
     fn age(&self, scene: &Scene<'_>, target: f64) -> Result<Answer, Failure> {

@@ -83,25 +83,36 @@ pub(super) fn concurrency(scene: &Scene<'_>, target: f64, notes: &mut Notes) -> 
     // Little's law: how long a request stays. Without arrivals the demand stands still: all of it is one snapshot.
     let rate = windows.slow.arrival_rate();
     let sojourn = if rate > 0.0 { windows.slow.demand() / rate } else { f64::MAX };
+    let view = |taken: f64| {
+        let load = |s: &StationSample| {
+            let spread = noise::spread_of_concurrency(sojourn, s.window);
+            Load { value: demand_without(s, taken), spread, length: s.window }
+        };
+        let slow = load(&windows.slow);
+        View {
+            name: name.clone(),
+            unit,
+            target,
+            slow,
+            fast: fresh_fast(scene, windows).filter(|s| demand_is_sane(s)).map(load),
+            explained: slow.value * GAUGE_EXCESS,
+            spread_over: noise::spread_of_concurrency,
+            sojourn,
+            age: scene.now.since(windows.slow.at),
+        }
+    };
+    let report = view(0.0).evaluate(scene, InputName::Demand, notes);
+    if report.proposal().is_none_or(|n| n.0 <= scene.current()) {
+        return report;
+    }
     let taken = taken_over(scene, &windows.slow);
+    if taken <= 0.0 {
+        return report;
+    }
     takeover::note(taken.min(windows.slow.waiting_mean), unit, notes);
-    let load = |s: &StationSample| {
-        let spread = noise::spread_of_concurrency(sojourn, s.window);
-        Load { value: demand_without(s, taken), spread, length: s.window }
-    };
-    let slow = load(&windows.slow);
-    let view = View {
-        name,
-        unit,
-        target,
-        slow,
-        fast: fresh_fast(scene, windows).filter(|s| demand_is_sane(s)).map(load),
-        explained: slow.value * GAUGE_EXCESS,
-        spread_over: noise::spread_of_concurrency,
-        sojourn,
-        age: scene.now.since(windows.slow.at),
-    };
-    view.evaluate(scene, InputName::Demand, notes)
+    // What is taken over buys nothing, and it gives nothing away either.
+    let less = view(taken).evaluate(scene, InputName::Demand, &mut Notes::default());
+    takeover::at_least(less, scene.current())
 }
 
 /// Waiting requests that young replicas will work off.

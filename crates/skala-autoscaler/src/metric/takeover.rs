@@ -10,7 +10,9 @@
 
 use std::time::Duration;
 
-use super::{Notes, Scene, input};
+use skala_types::Replicas;
+
+use super::{MetricReport, MetricResult, Notes, Scene, Why, input};
 use crate::Phase;
 use crate::report::{InputName, Unit};
 
@@ -43,4 +45,14 @@ pub(super) fn note(taken: f64, unit: Unit, notes: &mut Notes) {
     if taken > 0.0 && taken.is_finite() {
         notes.inputs.push(input(InputName::TakenOver, taken, unit));
     }
+}
+
+/// A proposal that was reduced by what is taken over never shrinks.
+pub(super) fn at_least(mut report: MetricReport, current: u32) -> MetricReport {
+    if let MetricResult::Proposes { replicas, why } = &mut report.result
+        && replicas.0 <= current
+    {
+        (*replicas, *why) = (Replicas(current), Why::StillStarting);
+    }
+    report
 }

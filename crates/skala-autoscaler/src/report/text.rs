@@ -178,7 +178,8 @@ impl fmt::Display for Failure {
             Failure::NotANumber => f.write_str("a sample is not a number of at least 0"),
             Failure::NoSignal { name } => write!(f, "nothing is known under the name {name}"),
             Failure::Unreachable { name, failures, error } => {
-                write!(f, "{name} could not be read, {failures} times in a row")?;
+                let s = if *failures == 1 { "" } else { "s" };
+                write!(f, "{name} could not be read ({failures} failed attempt{s})")?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
             }
             Failure::NoAge => f.write_str("the queue does not say how old its oldest task is"),

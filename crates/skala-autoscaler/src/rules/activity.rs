@@ -39,8 +39,7 @@ impl Activity {
         }
         let is_trigger = |i: usize| spec.metrics.get(i).is_some_and(|m| m.what.is_trigger());
         let (mut triggers, mut unknown) = (false, false);
-        for (i, metric) in metrics.iter().enumerate().filter(|(i, _)| is_trigger(*i)) {
-            debug_assert!(is_trigger(i));
+        for (_, metric) in metrics.iter().enumerate().filter(|(i, _)| is_trigger(*i)) {
             triggers = true;
             unknown |= metric.active.is_none();
         }
@@ -115,6 +114,7 @@ pub(super) fn zero(case: &Case<'_>, chain: &mut Chain<'_>) {
     match idling.activity {
         Activity::Active if chain.value < least && case.current < least => chain.clamp(Rule::Activation, least, Detail::None),
         Activity::Active | Activity::Unknown if chain.value == 0 && case.current > 0 => chain.clamp(Rule::Busy, 1, Detail::None),
+        Activity::Unknown if case.current <= idling.size => stay_asleep(case, chain),
         Activity::Inactive if idling.is_idle() => go_idle(case, idling, chain),
         Activity::Inactive if case.current <= idling.size => chain.clamp(Rule::Idle, case.current, Detail::None),
         Activity::Inactive => {
@@ -127,7 +127,7 @@ pub(super) fn zero(case: &Case<'_>, chain: &mut Chain<'_>) {
 
 /// Triggers below their activation ask for nothing; what CPU and memory ask for counts from two replicas on.
 fn go_idle(case: &Case<'_>, idling: Idling, chain: &mut Chain<'_>) {
-    if chain.fails {
+    if chain.fails && case.current > idling.size {
         return;
     }
     let others = case.metrics.iter().enumerate().filter(|(i, m)| chain.counts(*i) && m.active.is_none());
@@ -141,6 +141,14 @@ fn go_idle(case: &Case<'_>, idling: Idling, chain: &mut Chain<'_>) {
     if to < chain.value || case.current <= idling.size {
         chain.clamp(Rule::Idle, to, Detail::None);
     }
+}
+
+/// A source is silent, and no trigger is active: only a fallback, or what asks without being a trigger, leads up.
+fn stay_asleep(case: &Case<'_>, chain: &mut Chain<'_>) {
+    let awake = case.metrics.iter().enumerate().filter(|(i, m)| chain.counts(*i) && m.active != Some(false));
+    let most = awake.filter_map(|(_, m)| m.proposal()).map(|n| n.0).max().unwrap_or(0);
+    let to = chain.value.min(most.max(case.current));
+    chain.clamp(Rule::Idle, to, Detail::None);
 }
 
 /// Idle at once, past stabilization and policies, where the policy says so.

@@ -152,6 +152,11 @@ pub(crate) fn decide(case: &Case<'_>, without: Without, mut record: Option<&mut 
     let shared = case.metrics.is_empty() || (0..case.metrics.len()).any(|i| case.own & bit(i) == 0);
     let own = (0..case.metrics.len()).filter(|i| case.own & bit(*i) != 0).map(Some);
     for metric in shared.then_some(None).into_iter().chain(own) {
+        if let Without::Metric(absent) = without
+            && !takes_part(case, metric, absent)
+        {
+            continue;
+        }
         let mut clamps = Vec::new();
         let decision = behave(case, metric, without, record.is_some().then_some(&mut clamps));
         if let Some(record) = record.as_deref_mut() {
@@ -183,6 +188,14 @@ pub(crate) fn decide(case: &Case<'_>, without: Without, mut record: Option<&mut 
         record.imposed = desired != of_metrics;
     }
     Decision { desired, ..decision }
+}
+
+/// Whether a behaviour has a metric left when one is absent.
+fn takes_part(case: &Case<'_>, metric: Option<usize>, absent: usize) -> bool {
+    match metric {
+        Some(own) => own != absent,
+        None => (0..case.metrics.len()).any(|i| case.own & bit(i) == 0 && i != absent),
+    }
 }
 
 /// The first half: one behaviour, and the metrics that go by it.

@@ -1,5 +1,7 @@
 //! Input that no instrument should give.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use skala_autoscaler::*;
 use skala_types::{Bytes, Cores, Distribution, ReplicaId, Replicas, Sampled, StationSample, Time};
@@ -49,8 +51,54 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn any_signal(name: &'static str)(
+        sampled in any_time(), x in any_number(), ready in any_number(), leased in any_number(), age in any::<u64>(), done in any_number(),
+        failures in any::<u32>(), which in 0u8..8,
+    ) -> SignalObservation {
+        let tasks = QueueObservation {
+            ready, leased, due_soon: leased, oldest_age: (which & 1 > 0).then_some(Duration::from_nanos(age)), arrival_rate: Some(done),
+            completion_rate: (which & 2 > 0).then_some(done),
+        };
+        SignalObservation {
+            value: (which > 0).then_some(Sampled::new(sampled, x)), queue: (which & 4 > 0).then_some(tasks), error: Some(Text::from("no")),
+            ..SignalObservation::failed(name, "no", failures)
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn no_signal_panics(
+        replicas in proptest::collection::vec(any_replica(), 0..6), current in prop_oneof![0u32..9, any::<u32>()], now in any_time(),
+        then in any_time(), lag in any_signal("lag"), jobs in any_signal("jobs"), surge in any::<u32>(), fallback in any::<u32>(), idle in any::<bool>(),
+    ) {
+        let options = MetricOptions {
+            fallback: Some(Fallback { failure_threshold: fallback, replicas: Replicas(fallback % 10_001), behavior: FallbackBehavior::CurrentReplicas }),
+            scale_down_target: Some(1e-6), behavior: MetricBehavior { scale_up: Some(ScalingRules::default_up()), scale_down: None },
+            ..MetricOptions::default()
+        };
+        let mut s = spec(2, 10, &[cpu(70.0), value("lag", 1e-6), formula("lag / (lag - 7) + concurrency", 1e-9)]);
+        s.metrics.push(with(total("lag2", 1.0), options.clone()));
+        s.metrics.push(with(queue(QueueTarget::Length(1e-6)), options));
+        s.metrics.extend([queue(QueueTarget::Age(secs(1))), queue(QueueTarget::Wait(Duration::from_nanos(1)))].map(MetricEntry::from));
+        s.idle_replicas = idle.then_some(Replicas(0));
+        let p = policy(s);
+        let again = SignalObservation { name: Text::from("lag2"), ..lag.clone() };
+        let seen = Observation {
+            current: Replicas(current), replicas, signals: vec![lag, jobs, again], rollout: Some(Rollout { surge: Replicas(surge) }),
+            ceilings: vec![Ceiling { kind: CeilingKind::Downstream, replicas: Replicas(surge), by: Text::from("x") }], ..Observation::default()
+        };
+        let first = plan(&p, &State::new().resume(then), &seen, then);
+        let second = plan(&p, &first.state, &seen, now);
+        for done in [first, second] {
+            let text = serde_json::to_string(&done).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), done.clone());
+            prop_assert!(!done.report.render(now).is_empty());
+        }
+    }
 
     #[test]
     fn nothing_panics_and_every_report_can_be_stored(
@@ -113,4 +161,40 @@ fn the_state_stays_small_whatever_happens() {
     }
     let stored = serde_json::to_string(&state).unwrap().len();
     assert!(stored < 100_000, "{stored} bytes");
+}
+
+/// Bytes that a state holds, its parts included.
+fn bytes_of(state: &State) -> usize {
+    let logs = state.metric_logs.iter().map(|l| std::mem::size_of_val(l.log.runs()) + size_of::<MetricLog>());
+    size_of::<State>()
+        + std::mem::size_of_val(state.recommendations.runs())
+        + std::mem::size_of_val(state.scale_ups.events())
+        + std::mem::size_of_val(state.scale_downs.events())
+        + std::mem::size_of_val(&state.averages[..])
+        + std::mem::size_of_val(state.startups.durations())
+        + std::mem::size_of_val(&state.turns[..])
+        + logs.sum::<usize>()
+}
+
+#[test]
+fn the_memory_per_service_is_small() {
+    let own = MetricBehavior { scale_down: Some(ScalingRules::default_down()), scale_up: None };
+    let mut s = spec(1, 500, &[rps(1.0), cpu(70.0), memory(80.0)]);
+    s.metrics.push(with(total("lag", 1.0), MetricOptions { behavior: own, ..MetricOptions::default() }));
+    let p = policy(s);
+    let run = |rate: &dyn Fn(u64) -> f64| {
+        let (mut state, mut n, mut most) = (State::new(), 10, 0);
+        for s in 0..3_600u64 {
+            let seen = fleet(n, 0.5).sampled(at(s)).rate(at(s), rate(s)).signal("lag", at(s), rate(s));
+            n = plan_into(&p, &mut state, &seen, at(s)).desired.0;
+            state.observe_startup(secs(s % 9));
+            most = most.max(bytes_of(&state));
+        }
+        most
+    };
+    let steady = run(&|_| 10.0);
+    let wild = run(&|s| (s * 7919 % 487) as f64);
+    println!("state per service: {steady} bytes when steady, at most {wild} under a wild load");
+    assert!(steady < 2_000, "{steady} bytes");
+    assert!(wild < 40_000, "{wild} bytes");
 }

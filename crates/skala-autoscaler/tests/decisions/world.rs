@@ -38,6 +38,31 @@ pub(crate) fn p95(ms: u64) -> MetricSpec {
     MetricSpec::Latency { quantile: Quantile::P95, target: Duration::from_millis(ms) }
 }
 
+/// A total from outside, `target` per replica.
+pub(crate) fn total(name: &str, target: f64) -> MetricSpec {
+    MetricSpec::Signal { name: Text::from(name), target: SignalTarget::AverageValue(target) }
+}
+
+/// A number from outside that is no total.
+pub(crate) fn value(name: &str, target: f64) -> MetricSpec {
+    MetricSpec::Signal { name: Text::from(name), target: SignalTarget::Value(target) }
+}
+
+pub(crate) fn queue(target: QueueTarget) -> MetricSpec {
+    MetricSpec::Queue { name: Text::from("jobs"), target }
+}
+
+/// A formula with a target per replica.
+pub(crate) fn formula(expression: &str, target: f64) -> MetricSpec {
+    let target = SignalTarget::AverageValue(target);
+    MetricSpec::Formula { name: Text::from("mix"), expression: expression.to_owned(), target }
+}
+
+/// A metric with options of its own.
+pub(crate) fn with(what: MetricSpec, options: MetricOptions) -> MetricEntry {
+    MetricEntry { what, options }
+}
+
 /// Bounds and metrics; requests of one core and one gibibyte; everything else by default.
 pub(crate) fn spec(min: u32, max: u32, metrics: &[MetricSpec]) -> PolicySpec {
     PolicySpec {
@@ -117,6 +142,12 @@ pub(crate) trait With {
     fn rates(self, now: Time, fast: f64, slow: f64) -> Self;
     /// Adds a station with 100 answers/s of this latency.
     fn latency(self, now: Time, ms: f64) -> Self;
+    /// Adds a number from outside, read at `now`.
+    fn signal(self, name: &str, now: Time, value: f64) -> Self;
+    /// Adds a source that fails, with what it last said.
+    fn broken(self, name: &str, last: Option<(Time, f64)>, failures: u32) -> Self;
+    /// Adds the queue `jobs`.
+    fn queue(self, now: Time, queue: QueueObservation) -> Self;
     fn directive(self, directive: Directive) -> Self;
     /// Moves the samples of all replicas to `now`.
     fn sampled(self, now: Time) -> Self;
@@ -135,6 +166,23 @@ impl With for Observation {
     fn latency(mut self, now: Time, ms: f64) -> Self {
         let window = |len| sample(now, len, 100.0, ms / 1e3);
         self.station = Some(StationWindows { fast: window(1), slow: window(10) });
+        self
+    }
+
+    fn signal(mut self, name: &str, now: Time, value: f64) -> Self {
+        self.signals.push(SignalObservation::read(name, now, value));
+        self
+    }
+
+    fn broken(mut self, name: &str, last: Option<(Time, f64)>, failures: u32) -> Self {
+        let value = last.map(|(at, value)| Sampled::new(at, value));
+        self.signals.push(SignalObservation { value, ..SignalObservation::failed(name, "connection refused", failures) });
+        self
+    }
+
+    fn queue(mut self, now: Time, queue: QueueObservation) -> Self {
+        let read = SignalObservation::read("jobs", now, queue.ready);
+        self.signals.push(SignalObservation { queue: Some(queue), ..read });
         self
     }
 

@@ -7,20 +7,19 @@
 use std::collections::BTreeMap;
 
 use skala_spec::model::{KafkaSasl, KafkaSource, OffsetReset, Tls};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::connection::Connection;
 use super::lag::{Offsets, Partition};
-use super::wire::{self, Broken, Broker, Offset, Writer};
-use crate::net::{self, Meter, Stream};
+use super::wire::{self, Broken, Broker, Offset};
+use crate::Error;
 use crate::pool::Kept;
-use crate::{Error, MAX_ANSWER, tls};
 
 /// How a cluster is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
     brokers: Vec<String>,
-    sasl: Option<KafkaSasl>,
-    tls: Option<Tls>,
+    pub(super) sasl: Option<KafkaSasl>,
+    pub(super) tls: Option<Tls>,
 }
 
 impl From<&KafkaSource> for Server {
@@ -90,7 +89,6 @@ impl Cluster {
             self.connections.insert(address.to_owned(), connection);
         }
         let connection = self.connections.get_mut(address).ok_or_else(|| malformed(address, "it is gone"))?;
-        connection.meter.reset();
         connection.ask(api, body).await
     }
 
@@ -197,11 +195,11 @@ fn by_partition(server: &str, offsets: Vec<Offset>) -> Result<BTreeMap<Partition
     Ok(all)
 }
 
-fn read<T>(server: &str, result: Result<T, Broken>) -> Result<T, Error> {
+pub(super) fn read<T>(server: &str, result: Result<T, Broken>) -> Result<T, Error> {
     result.map_err(|Broken| malformed(server, "this is not Kafka's answer"))
 }
 
-fn malformed(server: &str, reason: &str) -> Error {
+pub(super) fn malformed(server: &str, reason: &str) -> Error {
     Error::Malformed { server: server.to_owned(), reason: reason.to_owned() }
 }
 
@@ -222,82 +220,5 @@ fn refuse(server: &str, code: i16, what: &str) -> Result<(), Error> {
         5 | 6 | 9 => Err(Error::Reach { server, reason: format!("{what} is moving to another broker") }),
         14..=16 => Err(Error::Reach { server, reason: format!("{what}: the coordinator is moving to another broker") }),
         code => Err(Error::Refused { server, reason: format!("{what}: Kafka's error code {code}") }),
-    }
-}
-
-/// One broker's connection.
-struct Connection {
-    address: String,
-    stream: Box<dyn Stream>,
-    meter: Meter,
-    correlation: i32,
-}
-
-impl Connection {
-    async fn open(address: &str, server: &Server) -> Result<Connection, Error> {
-        let (host, port) = address
-            .rsplit_once(':')
-            .and_then(|(host, port)| Some((host, port.parse().ok()?)))
-            .ok_or_else(|| Error::Source { field: "brokers".to_owned(), reason: "a broker is not `host:port`".to_owned() })?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let config = server.tls.as_ref().map(|tls| tls::config(Some(tls))).transpose()?;
-        let (stream, meter) = net::connect(host, port, config).await?;
-        let mut connection = Connection { address: address.to_owned(), stream, meter, correlation: 0 };
-        if let Some(sasl) = &server.sasl {
-            connection.log_in(sasl).await?;
-        }
-        Ok(connection)
-    }
-
-    async fn log_in(&mut self, sasl: &KafkaSasl) -> Result<(), Error> {
-        let server = self.address.clone();
-        let bytes = self.ask(wire::SASL_HANDSHAKE, &wire::sasl_handshake("PLAIN")).await?;
-        let (code, offered) = read(&server, wire::read_sasl_handshake(&bytes))?;
-        if code != 0 {
-            return Err(Error::Login { server, reason: format!("it offers {} and not PLAIN", offered.join(", ")) });
-        }
-        let message = format!("\0{}\0{}", sasl.username, sasl.password.expose());
-        let bytes = self.ask(wire::SASL_AUTHENTICATE, &wire::sasl_authenticate(message.as_bytes())).await?;
-        let (code, words) = read(&server, wire::read_sasl_authenticate(&bytes))?;
-        match code {
-            0 => Ok(()),
-            code => Err(Error::Login { server, reason: format!("Kafka's error code {code} {words}") }),
-        }
-    }
-
-    /// Sends a request and reads its response's body.
-    async fn ask(&mut self, (api, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>, Error> {
-        self.correlation = self.correlation.wrapping_add(1);
-        let mut header = Writer::default();
-        header.i16(api);
-        header.i16(version);
-        header.i32(self.correlation);
-        header.text("skala");
-        let mut frame = Writer::default();
-        frame.i32(i32::try_from(header.0.len() + body.len()).unwrap_or(i32::MAX));
-        frame.0.extend(header.0);
-        frame.0.extend(body);
-        self.stream.write_all(&frame.0).await.map_err(|e| self.broken(&e))?;
-        self.stream.flush().await.map_err(|e| self.broken(&e))?;
-        let length = self.stream.read_i32().await.map_err(|e| self.broken(&e))?;
-        let length =
-            usize::try_from(length).ok().filter(|n| *n >= 4).ok_or_else(|| malformed(&self.address, "this is not Kafka"))?;
-        if length > MAX_ANSWER {
-            return Err(Error::TooLarge { server: self.address.clone() });
-        }
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).await.map_err(|e| self.broken(&e))?;
-        let body = answer.split_off(4);
-        match answer == self.correlation.to_be_bytes() {
-            true => Ok(body),
-            false => Err(malformed(&self.address, "it answers another question")),
-        }
-    }
-
-    fn broken(&self, error: &std::io::Error) -> Error {
-        match self.meter.is_over() {
-            true => Error::TooLarge { server: self.address.clone() },
-            false => Error::Reach { server: self.address.clone(), reason: error.to_string() },
-        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod cap;
 mod cluster;
+mod connection;
 mod lag;
 mod wire;
 

@@ -62,8 +62,12 @@ impl Kept for Connection {
     async fn open(server: &Server) -> Result<Connection, Error> {
         let wrong = |reason: &str| Error::Source { field: "connection".to_owned(), reason: reason.to_owned() };
         // What the parser says would repeat a part of the text.
-        let mut config: Config =
-            server.connection.expose().parse().map_err(|_| wrong("it is not a connection text of Postgres"))?;
+        // The library's `require` is what libpq calls `verify-full`.
+        let text = server.connection.expose().replace("sslmode=verify-full", "sslmode=require");
+        let mut config: Config = text
+            .replace("sslmode=verify-ca", "sslmode=require")
+            .parse()
+            .map_err(|_| wrong("it is not a connection text of Postgres"))?;
         if config.get_application_name().is_none() {
             config.application_name("skala");
         }
@@ -105,7 +109,11 @@ async fn open(config: &Config, host: &Host, port: u16, tls: Option<&Tls>) -> Res
             if config.get_ssl_mode() == SslMode::Disable {
                 start(server.clone(), meter, config.connect_raw(stream, NoTls).await)
             } else {
-                let mut make = MakeRustlsConnect::new(tls::config(tls)?);
+                // `prefer` takes no TLS at all when the server offers none, so a certificate that is not checked loses nothing; as in
+                // libpq. Debian's Postgres has one that nobody signed.
+                let unchecked = Tls { ca: None, insecure_skip_verify: true };
+                let checked = tls.or((config.get_ssl_mode() == SslMode::Prefer).then_some(&unchecked));
+                let mut make = MakeRustlsConnect::new(tls::config(checked)?);
                 let connect = MakeTlsConnect::<Metered<TcpStream>>::make_tls_connect(&mut make, host);
                 let connect = connect.map_err(|e| reach(std::io::Error::other(e)))?;
                 start(server.clone(), meter, config.connect_raw(stream, connect).await)

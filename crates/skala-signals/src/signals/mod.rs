@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use skala_autoscaler::SignalObservation;
 use skala_runtime::Clock;
 use skala_spec::model::Source;
 use tokio::runtime::Handle;
@@ -25,7 +26,7 @@ use crate::reader::Reader;
 use watch::{Cell, Watch};
 
 /// Looks at once, over all sources.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 /// Shortest and longest time between two looks.
 const POLLS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3600));
 
@@ -55,6 +56,8 @@ pub struct Signals {
 struct State {
     /// In the order of the entries.
     names: Vec<Named>,
+    /// Where each name stands in `names`.
+    places: HashMap<String, usize>,
     watches: HashMap<Source, Watching>,
 }
 
@@ -93,7 +96,6 @@ impl Signals {
     pub fn update(&self, entries: Vec<Entry>) {
         let mut state = self.state();
         let mut old = std::mem::take(&mut *state);
-        let mut places: HashMap<String, usize> = HashMap::new();
         let mut polls: HashMap<&Source, Duration> = HashMap::new();
         for entry in &entries {
             let poll = entry.poll.clamp(POLLS.0, POLLS.1);
@@ -115,12 +117,10 @@ impl Signals {
                 _ => None,
             };
             let named = Named { name: entry.name.clone(), cell: Arc::clone(&watching.cell), cap };
-            match places.get(&entry.name) {
-                Some(place) => state.names[*place] = named,
-                None => {
-                    places.insert(entry.name.clone(), state.names.len());
-                    state.names.push(named);
-                }
+            let end = state.names.len();
+            match *state.places.entry(entry.name.clone()).or_insert(end) {
+                place if place < end => state.names[place] = named,
+                _ => state.names.push(named),
             }
         }
         let sources: Vec<Source> = state.watches.keys().cloned().collect();
@@ -142,12 +142,17 @@ impl Signals {
     /// What is known of a name now; `None` for a name that is not among the entries.
     pub fn read(&self, name: &str) -> Option<Reading> {
         let state = self.state();
-        state.names.iter().find(|n| n.name == name).map(Named::reading)
+        state.places.get(name).and_then(|place| state.names.get(*place)).map(Named::reading)
     }
 
     /// What is known of every name now, in the order of the entries.
     pub fn readings(&self) -> Vec<(String, Reading)> {
         self.state().names.iter().map(|n| (n.name.clone(), n.reading())).collect()
+    }
+
+    /// The decision core's input: every name with its last good value, and why the last look failed, if it did.
+    pub fn observe(&self) -> Vec<SignalObservation> {
+        self.state().names.iter().map(|n| n.reading().observation(&n.name)).collect()
     }
 
     /// Ends the looks and closes the connections.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use skala_types::Time;
+use skala_autoscaler::SignalObservation;
+use skala_types::{Sampled, Time};
 
 use crate::{Error, Sample};
 
@@ -38,6 +39,13 @@ impl Reading {
         }
     }
 
+    /// As the decision core sees it.
+    pub fn observation(&self, name: &str) -> SignalObservation {
+        let value = self.sample.as_ref().zip(self.at).map(|(sample, at)| Sampled::new(at, sample.value));
+        let error = self.error.as_ref().map(|(error, _)| format!("failed to {error}").into());
+        SignalObservation { name: name.into(), value, queue: None, error, failures: self.failures }
+    }
+
     pub(super) fn take(&mut self, found: Result<Sample, Error>, asked: Time, now: Time) {
         match found {
             Ok(sample) => *self = Reading { sample: Some(sample), at: Some(asked), error: None, failures: 0 },
@@ -68,6 +76,9 @@ mod tests {
         assert_eq!((reading.fresh(), reading.failures, reading.is_active(6.0)), (None, 2, None));
         assert_eq!(reading.sample.as_ref().map(|s| s.value), Some(7.0));
         assert_eq!(reading.age(at(40)), Some(Duration::from_secs(30)));
+        let seen = reading.observation("jobs");
+        assert_eq!((&*seen.name, seen.value, seen.failures), ("jobs", Some(Sampled::new(at(10), 7.0)), 2));
+        assert_eq!(seen.error.as_deref(), Some("failed to get a number: no"));
         reading.take(Err(Error::Undefined { reason: "no rate".to_owned() }), at(40), at(41));
         assert_eq!((reading.fresh(), reading.is_active(1e9)), (None, Some(true)));
         reading.take(Sample::new(8.0), at(50), at(51));

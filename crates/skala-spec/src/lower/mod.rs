@@ -1,57 +1,93 @@
-//! From the platform file to what the deciding crates take: scaling policies and station settings.
+//! From the platform file to what the deciding crates take: scaling policies, station settings, sources, prices.
 //!
 //! Decides: nothing; one place where the file's words become theirs, for the live controller and the simulator alike.
 //! Tested: `tests/it/lower.rs`.
 
+mod hpa;
+mod knative;
 mod money;
+mod policy;
 mod sources;
+mod vertical;
 
-use std::time::Duration;
-
-use skala_autoscaler::{
-    Behavior, MetricSpec, PolicyError, PolicyKind, PolicySpec, Quantile, ResourceRequests, ResourceTarget, ScalingPolicy,
-    ScalingRules, SelectPolicy,
-};
+use skala_autoscaler::{Policy, PolicyError, PolicySpec, Repairs};
 use skala_balance::Settings;
-use skala_types::{Bytes, Replicas, Rps, Utilisation};
+use skala_types::Replicas;
 
+use crate::model::{Autoscaling, Balance, Mode, Scale, Service};
+
+pub(crate) use hpa::whole_percent;
+pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
+pub use vertical::VerticalAxis;
+pub(crate) use vertical::resources as vertical_resources;
 
-use crate::model::{self, Autoscaling, Balance, Measure, Percentile, PolicyType, Rules, Scale, Service};
-use crate::scalar::{CpuTarget, MemoryTarget, Percent};
+/// Who decides how many replicas a service has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scaler {
+    /// `mode: default`, and a fixed number.
+    Default(Box<Policy>),
+    /// `mode: hpa`.
+    Hpa {
+        /// As in a manifest.
+        spec: Box<skala_hpa::Spec>,
+        /// What a cluster would say beside it.
+        settings: skala_hpa::Settings,
+    },
+    /// `mode: knative`.
+    Knative(Box<skala_autoscaler::knative::Config>),
+}
 
 impl Service {
-    /// The scaling policy; `None` for upstreams. A service of zero replicas has a policy of at most one: it is switched off by
-    /// a standing order.
+    /// Who decides how many replicas there are; `None` for upstreams.
+    ///
+    /// # Errors
+    /// What the algorithm of the mode refuses, in its words; `load` has refused it before.
+    pub fn scaler(&self) -> Option<Result<Scaler, Vec<String>>> {
+        let words = |problems: Vec<PolicyError>| problems.iter().map(ToString::to_string).collect();
+        Some(match self.scale() {
+            Scale::Auto(a) if a.mode == Mode::Hpa => {
+                let (spec, settings) = (Box::new(hpa::spec(a)), hpa::settings(a));
+                match spec.validate(true) {
+                    Ok(()) => Ok(Scaler::Hpa { spec, settings }),
+                    Err(refused) => Err(refused.problems.iter().map(ToString::to_string).collect()),
+                }
+            }
+            Scale::Auto(a) if a.mode == Mode::Knative => {
+                let config = skala_autoscaler::knative::Config::try_new(knative::config(self, a));
+                let words = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
+                config.map(|c| Scaler::Knative(Box::new(c))).map_err(words)
+            }
+            _ => self.policy()?.map(|policy| Scaler::Default(Box::new(policy))).map_err(words),
+        })
+    }
+
+    /// The default mode's policy; `None` for upstreams. A service of zero replicas has a policy of at most one: it is switched off
+    /// by a standing order. For another mode it is the nearest one, without repairs: bounds, holds and victims come from it, and
+    /// [`Service::scaler`] says who proposes the size.
     ///
     /// # Errors
     /// What [`skala_autoscaler::Policy::try_new`] refuses; `load` has refused it before.
-    pub fn policy(&self) -> Option<Result<skala_autoscaler::Policy, Vec<PolicyError>>> {
+    pub fn policy(&self) -> Option<Result<Policy, Vec<PolicyError>>> {
         let spec = match self.scale() {
             Scale::External => return None,
-            Scale::Fixed(n) => return Some(Ok(skala_autoscaler::Policy::fixed(Replicas(n)))),
-            Scale::Auto(autoscaling) => self.scaling(autoscaling),
+            Scale::Fixed(n) => return Some(Ok(Policy::fixed(Replicas(n)))),
+            Scale::Auto(autoscaling) => self.policy_spec(autoscaling),
         };
-        Some(skala_autoscaler::Policy::try_new(spec))
+        Some(Policy::try_new(spec))
     }
 
-    fn scaling(&self, a: &Autoscaling) -> PolicySpec {
-        let tolerance = a.tolerance.as_f64();
-        let requests = &self.resources.requests;
-        PolicySpec {
-            min_replicas: Replicas(a.min_replicas),
-            max_replicas: Replicas(a.max_replicas),
-            metrics: a.metrics().filter_map(|(_, m)| metric(m.measure)).map(Into::into).collect(),
-            behavior: Behavior {
-                scale_up: rules(a.behavior.scale_up(), tolerance),
-                scale_down: rules(a.behavior.scale_down(), tolerance),
-            },
-            requests: ResourceRequests {
-                cpu: requests.cpu.map(|c| c.cores()),
-                memory: requests.memory.map(|m| Bytes(m.bytes())),
-            },
-            ..PolicySpec::default()
+    fn policy_spec(&self, a: &Autoscaling) -> PolicySpec {
+        let mut spec = policy::policy(self, a).spec;
+        match a.mode {
+            Mode::Default => {}
+            Mode::Hpa => spec.repairs = Repairs::all(false),
+            Mode::Knative => {
+                spec.repairs = Repairs::all(false);
+                spec.metrics = knative::nearest(self, a);
+            }
         }
+        spec
     }
 
     /// Bounds and balancing of the service's station; `balance` overrides the service's own.
@@ -65,54 +101,5 @@ impl Service {
                 Balance::RoundRobin => skala_balance::Balance::RoundRobin,
             },
         }
-    }
-}
-
-fn metric(m: Measure) -> Option<MetricSpec> {
-    let share = |p: Percent| Utilisation(p.ratio());
-    Some(match m {
-        Measure::Cpu(CpuTarget::Utilization(p)) => MetricSpec::Cpu { target: ResourceTarget::Utilisation(share(p)) },
-        Measure::Cpu(CpuTarget::AverageValue(c)) => MetricSpec::Cpu { target: ResourceTarget::AverageValue(c.cores()) },
-        Measure::Memory(MemoryTarget::Utilization(p)) => MetricSpec::Memory { target: ResourceTarget::Utilisation(share(p)) },
-        Measure::Memory(MemoryTarget::AverageValue(s)) => {
-            MetricSpec::Memory { target: ResourceTarget::AverageValue(Bytes(s.bytes())) }
-        }
-        Measure::RequestsPerSecond(n) => MetricSpec::RequestsPerSecond { target: Rps(n) },
-        Measure::Latency(percentile, target) => MetricSpec::Latency { quantile: quantile(percentile), target },
-        Measure::Concurrency(target) => MetricSpec::Concurrency { target },
-        Measure::Outside(_) => return None,
-    })
-}
-
-fn quantile(p: Percentile) -> Quantile {
-    match p {
-        Percentile::P50 => Quantile::P50,
-        Percentile::P90 => Quantile::P90,
-        Percentile::P95 => Quantile::P95,
-        Percentile::P99 => Quantile::P99,
-    }
-}
-
-fn rules(written: Rules, tolerance: f64) -> ScalingRules {
-    ScalingRules {
-        stabilization_window: Duration::from_secs(u64::from(written.stabilization_window_seconds)),
-        select_policy: match written.select_policy {
-            model::SelectPolicy::Max => SelectPolicy::Max,
-            model::SelectPolicy::Min => SelectPolicy::Min,
-            model::SelectPolicy::Disabled => SelectPolicy::Disabled,
-        },
-        policies: written.policies.into_iter().map(policy).collect(),
-        tolerance: written.tolerance.map_or(tolerance, |t| t.as_f64()),
-    }
-}
-
-fn policy(p: model::Policy) -> ScalingPolicy {
-    ScalingPolicy {
-        kind: match p.kind {
-            PolicyType::Pods => PolicyKind::Pods,
-            PolicyType::Percent => PolicyKind::Percent,
-        },
-        value: p.value,
-        period: Duration::from_secs(u64::from(p.period_seconds)),
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Compat, Fallback, Formula, Knative, Metric, MetricEntry, Mode, Repairs, TimeWindow, Vertical};
-use crate::scalar::{Dur, Ratio};
+use super::{Behavior, Fallback, Formula, Knative, Metric, MetricEntry, Mode, Repairs, TimeWindow, Vertical};
+use crate::scalar::{Dur, HpaRelease, Ratio};
 
 /// Grow and shrink with demand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,9 +13,9 @@ pub struct Autoscaling {
     /// Which algorithm decides. Reload: live; what was learned for another mode is set aside.
     #[serde(default)]
     pub mode: Mode,
-    /// With `mode: hpa`: the release of Kubernetes whose decisions are made. Default: the newest. Reload: live.
+    /// With `mode: hpa`: the release of Kubernetes whose decisions are made. Default: `hpa-1.37`. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compat: Option<Compat>,
+    pub compat: Option<HpaRelease>,
     /// Fewest replicas, at most `maxReplicas`. 0 stops the last one when idle; the next request then waits for a start. Use 2 or more
     /// where one failure must not be felt. Reload: live.
     #[serde(default = "one")]

@@ -22,7 +22,7 @@ mod v2;
 
 pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
-pub use budget::Budget;
+pub use budget::{Budget, Floor, GivesWay};
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{
@@ -33,7 +33,7 @@ pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
 pub use route::{Balance, Route};
 pub use scaling::{
-    Compat, Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,
+    Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,
     VerticalMode, VerticalResource,
 };
 pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};

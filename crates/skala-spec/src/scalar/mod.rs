@@ -14,6 +14,7 @@ mod identifier;
 mod positive;
 mod quantity;
 mod ratio;
+mod release;
 mod spend;
 mod targets;
 mod text;
@@ -25,6 +26,7 @@ pub use identifier::Identifier;
 pub use positive::Positive;
 pub use quantity::{Cpu, Money, Quantity, Size};
 pub use ratio::{Percent, Ratio};
+pub use release::HpaRelease;
 pub use spend::{Currency, Per, Spend};
 pub use targets::{CpuTarget, MemoryTarget};
 pub use text::{EnvValue, Secret};
@@ -121,7 +123,7 @@ impl serde::de::Visitor<'_> for Digits {
 }
 
 /// The table of kinds.
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     Dur::KIND,
     Size::KIND,
     Cpu::KIND,
@@ -138,6 +140,7 @@ const KINDS: [Kind; 20] = [
     Cron::KIND,
     ZoneName::KIND,
     Identifier::KIND,
+    HpaRelease::KIND,
     text::NAME,
     text::COMMAND_LINE,
     text::ENV_VALUE,

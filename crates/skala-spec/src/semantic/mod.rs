@@ -74,6 +74,12 @@ impl Cx<'_> {
         self.broken.contains(path) || below('.') || below('[')
     }
 
+    /// Whether an error was reported at or below this path.
+    fn has_errors(&self, path: &str) -> bool {
+        let below = |shown: &str| shown.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.sink.problems.iter().any(|problem| problem.is_error() && below(&problem.path))
+    }
+
     /// Whether the file has this field at all, good or not.
     fn present(&self, path: &str) -> bool {
         self.checked.places.contains_key(path)

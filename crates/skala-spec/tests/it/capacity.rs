@@ -43,6 +43,9 @@ fn budgets() {
   nothing: {{limit: 0 EUR/h, services: [api]}}
   names: {{limit: 10 EUR/h, services: [api, wroker, api, theirs], order: [api, worker, api, nobody]}}
   empty: {{limit: 10 EUR/h, services: []}}
+  floors: {{limit: 1.6 EUR/h, services: [api, worker], order: [{{service: worker, floor: 2}}, {{service: apy, floor: 2000}}, {{floor: 1}}]}}
+  ahead: {{limit: 10 EUR/h, services: [api], lookAhead: 1h}}
+  far: {{limit: 10 EUR/day, services: [api], lookAhead: 2d}}
 "#
         ),
         expect![[r#"

@@ -3,10 +3,12 @@
 mod capacity;
 mod generated;
 mod load;
+mod lower;
 mod problems;
 mod robust;
 mod scalars;
 mod scaling;
+mod sources;
 
 use skala_spec::{LoadOptions, Loaded, Source, load as load_file};
 

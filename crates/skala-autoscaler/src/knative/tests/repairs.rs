@@ -32,6 +32,18 @@ fn the_queue_of_a_cold_start_is_counted_as_what_drains_it() {
 }
 
 #[test]
+fn the_samples_of_one_second_shrink_together() {
+    let config = config(|c| (c.container_concurrency, c.repairs.cold_start_queue) = (10, true));
+    let mut w = World::new(config, 0);
+    w.input = Input { starting: Replicas(1), ..Input::new(at(1), Replicas(0)) };
+    w.input.backlog = Some(Backlog { waiting: 60.0, arrivals: 9.0, service_time_s: Some(0.6) });
+    let values = [20.0, 40.0, f64::NAN];
+    w.input.samples = values.iter().map(|value| Sample { at: at(1), value: *value }).collect();
+    // (9 + 60 / 60) x 0.6 s = 6 in flight, whoever measured them.
+    assert_eq!(decide(&w.config, &mut w.state, &w.input).panic, Some(6.0));
+}
+
+#[test]
 fn real_load_is_counted_in_full_once_the_start_is_over() {
     let config = config(|c| {
         c.container_concurrency = 5;

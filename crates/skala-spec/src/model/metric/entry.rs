@@ -71,7 +71,7 @@ pub struct MetricEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub activation: Option<f64>,
-    /// Time between two looks at a number from outside, 1s to 1h. Default: 10s. Reload: live.
+    /// Time between two looks at a number from outside, 1s to 15m. Default: 10s. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<Dur>,
     /// A lower target for shrinking, of a number from outside: the service shrinks only to a size at which this one holds. Default:
@@ -81,7 +81,7 @@ pub struct MetricEntry {
     /// Pace of change of a number from outside; its proposal passes it before the largest is taken. Default: none of its own. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Behavior>,
-    /// Age from which a number from outside counts as failed, at least `poll`, at most 1d. Default: three times `poll`. Reload: live.
+    /// Age from which a number from outside counts as failed, at least `poll`, at most 1h. Default: three times `poll`. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_after: Option<Dur>,
     /// What to ask for while a number from outside fails. Default: `fallback` of the service. Reload: live.

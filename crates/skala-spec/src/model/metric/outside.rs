@@ -8,6 +8,8 @@ use crate::model::Source;
 
 /// Time between two looks.
 const POLL: Duration = Duration::from_secs(10);
+/// No number is good for longer.
+const OLDEST: Duration = Duration::from_secs(3600);
 /// A number is stale when this many looks in a row gave none.
 const LOOKS: u32 = 3;
 
@@ -57,7 +59,7 @@ impl MetricEntry {
             measure: Measure::Outside(Box::new(outside)),
             scale_down_target: down,
             behavior: self.behavior.as_ref(),
-            stale_after: Some(self.stale_after.map_or(poll.saturating_mul(LOOKS), Duration::from)),
+            stale_after: Some(self.stale_after.map_or(poll.saturating_mul(LOOKS).min(OLDEST), Duration::from)),
         })
     }
 

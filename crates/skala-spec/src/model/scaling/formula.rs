@@ -10,9 +10,10 @@ use crate::scalar::Positive;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Formula {
-    /// The formula over the names of metrics: numbers, `+ - * /`, comparisons, `&& || !`, `a ? b : c`, and `max`, `min`, `sum`, `avg`,
-    /// `count` of two or more. A condition counts as 1 or 0. While a metric in it fails, the formula fails, and that holds.
-    /// Reload: live.
+    /// The formula, over the names of metrics from outside and skala's own `replicas`, `requestsPerSecond`, `concurrency`, `cpu` and
+    /// `memory` (shares of the request): numbers, `+ - * /`, comparisons, `&& || !`, `a ? b : c`, `max`, `min`, `sum`, `avg` and `count` of
+    /// several, `abs`, `floor`, `ceil`, `round`. A condition counts as 1 or 0. While a metric in it fails, the formula fails, and that
+    /// holds. Reload: live.
     #[schemars(extend("minLength" = 1))]
     pub expression: String,
     /// What each replica's share of the result should be, above 0. One of `target` and `targetTotal` is needed. Reload: live.

@@ -11,7 +11,7 @@ mod window;
 pub use fallback::{Fallback, FallbackBehavior};
 pub use formula::Formula;
 pub use knative::{Knative, KnativeMetric, KnativeRepairs};
-pub use mode::{Compat, Mode};
+pub use mode::Mode;
 pub use repairs::Repairs;
 pub use vertical::{Vertical, VerticalMode, VerticalResource};
 pub use window::TimeWindow;

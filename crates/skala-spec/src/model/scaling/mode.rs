@@ -15,12 +15,3 @@ pub enum Mode {
     /// Knative's autoscaler: stable and panic windows over concurrency or requests per second; see `knative`.
     Knative,
 }
-
-/// The release of Kubernetes whose decisions `mode: hpa` makes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Compat {
-    /// Kubernetes 1.37 and later.
-    #[default]
-    #[serde(rename = "hpa-1.37")]
-    Hpa1_37,
-}

@@ -28,6 +28,9 @@ pub struct Vertical {
     pub memory_percentile: Percent,
     /// Time after which a sample counts half, 1h to 30d. Reload: live.
     pub half_life: Dur,
+    /// After a replica was killed for want of memory, recommends at least what it asked for, until a day passed without a kill. Without,
+    /// a kill counts as one peak among many, as in Kubernetes. Reload: live.
+    pub oom_floor: bool,
 }
 
 impl Default for Vertical {
@@ -41,6 +44,7 @@ impl Default for Vertical {
             cpu_percentile: Percent::whole(90),
             memory_percentile: Percent::whole(90),
             half_life: Dur::secs(86_400),
+            oom_floor: true,
         }
     }
 }

@@ -1,17 +1,29 @@
 //! Checks of `formula`, and of metrics that are there for it alone.
 
+use skala_autoscaler::Formula;
+
 use super::Scaling;
 use crate::model::Measure;
 use crate::problem::Text;
 use crate::semantic::Cx;
 use crate::suggest::{list, nearest};
 
+/// Numbers of skala's own that a formula may name.
+const OWN: [&str; 5] = ["replicas", "requestsPerSecond", "concurrency", "cpu", "memory"];
+
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let at = scaling.field("formula");
     if cx.broken(&at) {
         return;
     }
-    let names = scaling.of.formula.as_ref().map(|formula| names(&formula.expression)).unwrap_or_default();
+    let parsed = match scaling.of.formula.as_ref().map(|formula| Formula::parse(&formula.expression)).transpose() {
+        Ok(parsed) => parsed,
+        Err(wrong) => {
+            let text = Text::new(format!("this is no formula: {wrong}")).fix("write it like `max(jobs, lag / 2)`");
+            return cx.report("E0514", &format!("{at}.expression"), text);
+        }
+    };
+    let names: Vec<&str> = parsed.iter().flat_map(Formula::names).map(|name| &**name).collect();
     for (i, metric) in &scaling.metrics {
         let Measure::Outside(outside) = &metric.measure else { continue };
         if outside.target.is_none() && !names.contains(&outside.name.as_str()) {
@@ -52,28 +64,27 @@ fn unknown(scaling: &Scaling<'_>, names: &[&str], at: &str, cx: &mut Cx<'_>) {
         _ => None,
     });
     let known: Vec<&str> = known.collect();
+    let requests = &scaling.service.resources.requests;
     for name in names.iter().filter(|name| !known.contains(name)) {
-        let help = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "a formula is over metrics from outside: give one this `name`".to_owned(),
-            None => format!("the metrics from outside are {}", list(known.iter().copied())),
+        let text = match *name {
+            "cpu" if requests.cpu.is_none() => share("cpu", "500m"),
+            "memory" if requests.memory.is_none() => share("memory", "512Mi"),
+            own if OWN.contains(&own) => continue,
+            name => {
+                let help = match nearest(name, known.iter().copied().chain(OWN)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => "give a metric from outside this `name`".to_owned(),
+                    None => format!("the metrics from outside are {}", list(known.iter().copied())),
+                };
+                Text::new(format!("there is no metric `{name}` from outside")).fix(help)
+            }
         };
-        let text = Text::new(format!("there is no metric `{name}` from outside")).fix(help);
         cx.report("E0514", &format!("{at}.expression"), text);
     }
 }
 
-/// The names in a formula: words that no parenthesis follows.
-fn names(expression: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut rest = expression;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        let tail = &rest[start..];
-        let end = tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len());
-        if !tail[end..].trim_start().starts_with('(') && !names.contains(&&tail[..end]) {
-            names.push(&tail[..end]);
-        }
-        rest = &tail[end..];
-    }
-    names
+/// In a formula, `cpu` and `memory` are shares of the request.
+fn share(key: &str, example: &str) -> Text {
+    Text::new(format!("`{key}` in a formula is a share of the request, and there is none"))
+        .fix(format!("add `resources: {{requests: {{{key}: {example}}}}}` to the service"))
 }

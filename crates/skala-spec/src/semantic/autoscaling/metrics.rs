@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, Scaling, check_fallback, range};
+use super::{HOUR, Scaling, check_fallback, range};
 use crate::model::{Measure, Metric, MetricEntry, MetricProblem, Mode, Outside};
 use crate::problem::Text;
 use crate::scalar::{CpuTarget, Dur, MemoryTarget};
 use crate::semantic::Cx;
 
+/// Longest time between two looks: three of them fit into the longest age.
+const QUARTER: Duration = Duration::from_secs(900);
+/// Most metrics of a service.
+const MOST: usize = 63;
 /// Names that mean something else in decisions or formulas.
-const TAKEN: [&str; 22] = [
+const TAKEN: [&str; 23] = [
     "cpu",
     "memory",
     "requestsPerSecond",
@@ -28,6 +32,7 @@ const TAKEN: [&str; 22] = [
     "round",
     "float",
     "int",
+    "replicas",
     "true",
     "false",
     "and",
@@ -36,10 +41,13 @@ const TAKEN: [&str; 22] = [
 
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let (of, at) = (scaling.of, scaling.field("metrics"));
-    let proposes = !of.metrics.is_empty() || of.formula.is_some() || of.mode == Mode::Knative;
+    let proposes = !of.metrics.is_empty() || of.formula.is_some() || !of.windows.is_empty() || of.mode == Mode::Knative;
     if !proposes && of.min_replicas < of.max_replicas && !cx.broken(&at) && !cx.broken(&scaling.field("formula")) {
         let text = Text::new("there is nothing to scale by").fix("add `metrics:`, such as `- concurrency: 20` or `- cpu: 70%`");
         cx.report("E0502", &scaling.at, text);
+    }
+    if of.metrics.len() > MOST {
+        cx.report("E0503", &at, Text::new("these are too many metrics to decide by").fix(format!("keep {MOST} at most")));
     }
     let mut seen: Vec<String> = Vec::new();
     let mut unserved = 0;
@@ -125,10 +133,10 @@ fn options(scaling: &Scaling<'_>, entry: &MetricEntry, metric: &Metric<'_>, item
 
 fn from_outside(scaling: &Scaling<'_>, entry: &MetricEntry, outside: &Outside, item: &str, cx: &mut Cx<'_>) {
     if let Some(poll) = entry.poll {
-        range("poll", poll, Duration::from_secs(1)..=HOUR, item, cx);
+        range("poll", poll, Duration::from_secs(1)..=QUARTER, item, cx);
     }
     if let Some(stale_after) = entry.stale_after {
-        range("staleAfter", stale_after, outside.poll.min(DAY)..=DAY, item, cx);
+        range("staleAfter", stale_after, outside.poll.clamp(Duration::from_secs(1), HOUR)..=HOUR, item, cx);
     }
     if let Some(fallback) = &entry.fallback {
         check_fallback(fallback, scaling.of.max_replicas, &format!("{item}.fallback"), cx);

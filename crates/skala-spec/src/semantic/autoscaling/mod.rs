@@ -61,6 +61,7 @@ pub(super) fn check(name: &ServiceName, service: &Service, autoscaling: &Autosca
         Mode::Hpa => metrics::check(&scaling, cx),
         Mode::Knative => knative::check(&scaling, cx),
     }
+    refused(&scaling, cx);
 }
 
 fn bounds(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
@@ -82,7 +83,7 @@ fn bounds(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
 /// What only the default mode has: idleness, tolerance that may be too large, fallback.
 fn idle(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let Autoscaling { min_replicas: min, max_replicas: max, idle_replicas: idle, .. } = scaling.of;
-    if idle.is_some_and(|idle| idle >= *min) && !cx.broken(&scaling.field("minReplicas")) {
+    if idle.is_some_and(|idle| idle >= (*min).max(1)) && !cx.broken(&scaling.field("minReplicas")) {
         let text = Text::new("`idleReplicas` is not below `minReplicas`")
             .because("it is the size while nothing is active")
             .fix("lower it, or remove it");
@@ -117,6 +118,39 @@ fn times(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     range("initialCooldown", scaling.of.initial_cooldown, Duration::ZERO..=DAY, &scaling.at, cx);
     if let Some(cooldown) = scaling.of.cooldown {
         range("cooldown", cooldown, Duration::ZERO..=DAY, &scaling.at, cx);
+    }
+}
+
+/// What the deciding crate refuses although every check above let it pass.
+fn refused(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
+    let service_at = scaling.at.trim_end_matches(".autoscaling");
+    if cx.broken(service_at) || cx.has_errors(service_at) {
+        return;
+    }
+    if scaling.of.mode != Mode::Default {
+        if let Some(Err(words)) = scaling.service.scaler() {
+            words.into_iter().for_each(|word| cx.report("E0521", &scaling.at, Text::new(word)));
+        }
+        return;
+    }
+    let lowered = crate::lower::lowered(scaling.service, scaling.of);
+    let problems = skala_autoscaler::Policy::try_new(lowered.spec).err().unwrap_or_default();
+    for problem in problems {
+        let place = place(&problem.field, &lowered.positions);
+        let at = if place.starts_with("resources.") { service_at } else { &scaling.at };
+        cx.report("E0521", &format!("{at}.{place}"), Text::new(format!("this {}", problem.problem)));
+    }
+}
+
+/// The field as the file has it: what has no proposal is not in the policy's list, and the formula is at its end.
+fn place(field: &str, positions: &[Option<usize>]) -> String {
+    let Some((index, rest)) = field.strip_prefix("metrics[").and_then(|rest| rest.split_once(']')) else {
+        return field.to_owned();
+    };
+    match index.parse().ok().and_then(|i: usize| positions.get(i)) {
+        Some(Some(position)) => format!("metrics[{position}]"),
+        Some(None) => format!("formula.{}", rest.split('.').nth(2).unwrap_or_default()),
+        None => "metrics".to_owned(),
     }
 }
 

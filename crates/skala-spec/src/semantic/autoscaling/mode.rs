@@ -1,8 +1,10 @@
 //! Checks of `mode`: a setting of another mode would be ignored, so it is refused.
 
 use super::Scaling;
+use crate::lower::whole_percent;
 use crate::model::{Measure, Mode};
 use crate::problem::Text;
+use crate::scalar::{CpuTarget, MemoryTarget};
 use crate::semantic::Cx;
 
 /// Settings that only some modes have.
@@ -65,6 +67,13 @@ fn hpa(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
         if matches!(metric.measure, Measure::Latency(..)) {
             let text = Text::new("`autoscaling/v2` has no metric for latency")
                 .fix("use another metric, such as `concurrency`, or `mode: default`");
+            cx.report("E0509", &item, text);
+        }
+        if let Measure::Cpu(CpuTarget::Utilization(percent)) | Measure::Memory(MemoryTarget::Utilization(percent)) =
+            metric.measure
+            && whole_percent(percent).is_none()
+        {
+            let text = Text::new("`autoscaling/v2` counts in whole percents").fix("use whole percents, or `mode: default`");
             cx.report("E0509", &item, text);
         }
         let name = metric.measure.name();

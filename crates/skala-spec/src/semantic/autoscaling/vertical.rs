@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use skala_autoscaler::Formula;
+use skala_autoscaler::vertical::{Signal, conflicts};
+
 use super::{Scaling, range};
+use crate::lower::vertical_resources;
 use crate::model::{Measure, ResourceList, Vertical, VerticalMode, VerticalResource};
 use crate::problem::Text;
 use crate::scalar::Percent;
@@ -37,24 +41,34 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
 
 /// Two axes on one signal: more CPU per replica lowers the metric, which takes replicas away, which raises the use of each.
 fn axes(scaling: &Scaling<'_>, vertical: &Vertical, at: &str, cx: &mut Cx<'_>) {
+    let mut signals: Vec<(Signal, String)> = Vec::new();
     for (i, metric) in &scaling.metrics {
-        let resource = match metric.measure {
-            Measure::Cpu(_) => VerticalResource::Cpu,
-            Measure::Memory(_) => VerticalResource::Memory,
+        let signal = match metric.measure {
+            Measure::Cpu(_) => Signal::Cpu,
+            Measure::Memory(_) => Signal::Memory,
             _ => continue,
         };
-        if vertical.resources.contains(&resource) {
-            let (name, shown) = (word(resource), cx.shown(&format!("{}[{i}]", scaling.field("metrics"))).to_owned());
-            let text = Text::new(format!("{name} scales this service both ways"))
-                .because(format!(
-                    "{shown} adds replicas by it, and this changes each replica's share of it: they would chase each other"
-                ))
-                .fix(match resource {
-                    VerticalResource::Cpu => "keep one: `resources: [memory]` here, or a metric such as `concurrency` there",
-                    VerticalResource::Memory => "keep one: `resources: [cpu]` here, or a metric such as `concurrency` there",
-                });
-            cx.report("E0517", &format!("{at}.resources"), text);
-        }
+        signals.push((signal, format!("{}[{i}]", scaling.field("metrics"))));
+    }
+    let formula = scaling.of.formula.as_ref().and_then(|f| Formula::parse(&f.expression).ok());
+    for name in formula.iter().flat_map(|f| f.names().to_vec()) {
+        let signal = match &*name {
+            "cpu" => Signal::Cpu,
+            "memory" => Signal::Memory,
+            _ => continue,
+        };
+        signals.push((signal, scaling.field("formula")));
+    }
+    let horizontal: Vec<Signal> = signals.iter().map(|(signal, _)| *signal).collect();
+    for conflict in conflicts(vertical_resources(vertical), &horizontal) {
+        let (name, other) = if conflict.signal == Signal::Cpu { ("cpu", "memory") } else { ("memory", "cpu") };
+        let shown = signals.get(conflict.metric).map_or(String::new(), |(_, path)| cx.shown(path).to_owned());
+        let text = Text::new(format!("{name} scales this service both ways"))
+            .because(format!(
+                "{shown} adds replicas by it, and this changes each replica's share of it: they would chase each other"
+            ))
+            .fix(format!("keep one: `resources: [{other}]` here, or a metric such as `concurrency` there"));
+        cx.report("E0517", &format!("{at}.resources"), text);
     }
 }
 

@@ -4,7 +4,14 @@ use super::Scaling;
 use crate::problem::Text;
 use crate::semantic::Cx;
 
+/// Most windows of a service.
+const MOST: usize = 32;
+
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
+    if scaling.of.windows.len() > MOST {
+        let text = Text::new("these are too many windows").fix(format!("keep {MOST} at most"));
+        cx.report("E0513", &scaling.field("windows"), text);
+    }
     let mut seen = Vec::new();
     for (i, window) in scaling.of.windows.iter().enumerate() {
         let at = scaling.field(&format!("windows[{i}]"));
