@@ -7,14 +7,16 @@
 //! Invariants: no input panics; what cannot be read or carried over is named.
 //! Tested: beside each module; `tests/it`.
 
+pub mod decide;
 pub mod object;
 pub mod quantity;
 
 pub mod selector;
 pub mod span;
 pub mod stamp;
+pub mod yaml;
 
-pub use quantity::{Milli, Quantity};
+pub use quantity::{Milli, Quantity, QuantityError};
 
 pub use selector::Selector;
 pub use span::Span;

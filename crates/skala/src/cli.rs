@@ -37,6 +37,8 @@ pub enum Verb {
     Why(WhyArgs),
     /// Take recorded decisions again and report any difference
     Replay(ReplayArgs),
+    /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
+    Decide(DecideArgs),
     /// Check a platform file (exit 3 when something is wrong)
     Check(CheckArgs),
     /// Print the JSON schema of the platform file
@@ -234,6 +236,22 @@ pub struct ReplayArgs {
     /// Output form
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Args)]
+pub struct DecideArgs {
+    /// Documents: JSON, JSON lines or YAML; - reads stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// The moment of documents without `now` (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<skala_types::Time>,
+    /// Print the report for people instead of JSON lines
+    #[arg(long, conflicts_with = "output")]
+    pub explain: bool,
+    /// Output form: JSON lines
+    #[arg(short, long, value_name = "FORM", value_parser = ["json"], default_value = "json")]
+    pub output: String,
 }
 
 #[derive(Args)]

@@ -51,6 +51,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Events(args) => verbs::query::events(args),
         Verb::Why(args) => verbs::query::why(args),
         Verb::Replay(args) => verbs::replay::run(args),
+        Verb::Decide(args) => verbs::decide::run(args),
         Verb::Check(args) => verbs::check::check(args),
         Verb::Schema => verbs::check::schema(),
         Verb::Explain(args) => verbs::check::explain(args),

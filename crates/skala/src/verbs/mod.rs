@@ -1,6 +1,7 @@
 //! One file per verb, or per few that belong together.
 
 pub mod check;
+pub mod decide;
 pub mod demo;
 pub mod down;
 pub mod load;

@@ -12,6 +12,7 @@ mod clients;
 mod command;
 mod config;
 mod crash;
+mod decide;
 mod examples;
 mod full_disk;
 mod history;
