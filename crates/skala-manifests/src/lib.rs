@@ -8,6 +8,7 @@
 //! Tested: beside each module; `tests/it`.
 
 pub mod decide;
+pub mod import;
 pub mod object;
 pub mod quantity;
 

@@ -113,7 +113,7 @@ impl Skala {
     /// Names the state folder to the verbs that take one, where it is not the usual one.
     fn with_state<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let mut args = args.to_vec();
-        let stateless = ["check", "schema", "explain", "load", "backend", "completions", "decide", "demo"];
+        let stateless = ["check", "schema", "explain", "load", "backend", "completions", "decide", "demo", "import"];
         if self.state != self.folder().join(".skala") && !args.first().is_some_and(|verb| stateless.contains(verb)) {
             args.extend(["--state", self.state.to_str().expect("test folders have plain names")]);
         }

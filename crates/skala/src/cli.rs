@@ -39,6 +39,8 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
     Decide(DecideArgs),
+    /// Turn HPA, KEDA, VPA or Knative manifests into a platform file
+    Import(ImportArgs),
     /// Check a platform file (exit 3 when something is wrong)
     Check(CheckArgs),
     /// Print the JSON schema of the platform file
@@ -255,6 +257,38 @@ pub struct DecideArgs {
 }
 
 #[derive(Args)]
+pub struct ImportArgs {
+    /// Manifests: YAML or JSON, several objects each; - reads stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What is written
+    #[arg(long, value_enum, default_value_t)]
+    pub to: ImportTo,
+    /// Write here instead of stdout
+    #[arg(long, value_name = "FILE", value_parser = file_not_form)]
+    pub output: Option<PathBuf>,
+    /// Overwrite the file of --output
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Exit 3 when something could not be carried over
+    #[arg(long)]
+    pub strict: bool,
+    /// Output form
+    #[arg(short = 'o', value_name = "FORM", value_enum, default_value_t)]
+    pub form: Output,
+}
+
+/// What `import` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ImportTo {
+    /// A platform file
+    #[default]
+    Platform,
+    /// Custom resources for skala's controller on Kubernetes
+    Autoscaler,
+}
+
+#[derive(Args)]
 pub struct CheckArgs {
     /// Platform file
     #[arg(value_name = "FILE", default_value = "skala.yaml")]
@@ -359,6 +393,14 @@ pub struct DemoArgs {
 /// A duration with unit: `90s`, `500ms`, `10m`, `1h30m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     skala_load::parse_duration(text).map_err(|e| e.to_string())
+}
+
+/// With other verbs `--output json` is a form.
+fn file_not_form(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "json" | "table" => Err(format!("this names the file to write; the form is `-o {text}`")),
+        file => Ok(PathBuf::from(file)),
+    }
 }
 
 fn service_and_size(text: &str) -> Result<(String, u32), String> {

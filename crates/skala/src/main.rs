@@ -52,6 +52,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Why(args) => verbs::query::why(args),
         Verb::Replay(args) => verbs::replay::run(args),
         Verb::Decide(args) => verbs::decide::run(args),
+        Verb::Import(args) => verbs::import::run(args),
         Verb::Check(args) => verbs::check::check(args),
         Verb::Schema => verbs::check::schema(),
         Verb::Explain(args) => verbs::check::explain(args),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod decide;
+mod import;
 mod objects;
 mod quantities;
 mod stream;

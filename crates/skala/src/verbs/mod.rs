@@ -4,6 +4,7 @@ pub mod check;
 pub mod decide;
 pub mod demo;
 pub mod down;
+pub mod import;
 pub mod load;
 pub mod logs;
 pub mod orders;

@@ -36,7 +36,11 @@ fn a_line_per_document() {
     let sizes: Vec<_> = found.iter().map(|a| (a["desiredReplicas"].as_i64(), a["rescale"].as_bool())).collect();
     assert_eq!(sizes, [(Some(4), Some(true)), (Some(3), Some(true))]);
     let logged = &found[0]["history"]["recommendations"];
-    assert_eq!((&logged[0]["replicas"], &logged[1]["replicas"]), (&json!(2), &json!(4)), "a new controller begins with the size it finds");
+    assert_eq!(
+        (&logged[0]["replicas"], &logged[1]["replicas"]),
+        (&json!(2), &json!(4)),
+        "a new controller begins with the size it finds"
+    );
     for text in [format!("{first:#}{second:#}"), format!("[{first},{second}]"), format!("---\n{first}\n---\n{second:#}\n")] {
         skala.write("stream", &text);
         assert_eq!(answers(&skala, "stream", 0), found, "{text}");
