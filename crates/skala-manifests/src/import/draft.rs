@@ -208,6 +208,9 @@ pub(crate) struct Workload {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pod {
     pub labels: Vec<(String, String)>,
+    /// Where the container stands, and on which line its image.
+    pub field: String,
+    pub line: usize,
     /// The container that is taken.
     pub container: String,
     pub alone: bool,

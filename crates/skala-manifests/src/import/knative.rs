@@ -31,6 +31,14 @@ pub(crate) fn read(object: &Object, to: To, found: &mut Found) {
         true => (Some(&object.node), ""),
         false => (object.node.get("spec").and_then(|s| s.get("template")), "spec.template."),
     };
+    if !revision {
+        let stray = object.annotations().filter(|(key, ..)| key.starts_with(PREFIX));
+        for (key, _, line) in stray {
+            let field = format!("metadata.annotations['{key}']");
+            let help = "move it to `spec.template.metadata.annotations`";
+            found.notes.add(&object.origin, line, &field, "Knative reads it on a revision's template only", help);
+        }
+    }
     let mut workload = Workload {
         origin: object.origin.clone(),
         target: object.target(),

@@ -37,6 +37,9 @@ use keda::Auth;
 use note::Notes;
 use variables::Variables;
 
+/// Largest platform file, in bytes.
+const MAX_PLATFORM: usize = 1 << 20;
+
 /// One text to import.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
@@ -103,6 +106,12 @@ pub enum ImportError {
         /// How many it takes.
         most: usize,
     },
+    /// A platform file larger than one may be.
+    #[error("the platform file would have {bytes} bytes, more than {MAX_PLATFORM}")]
+    TooLarge {
+        /// How many it would have.
+        bytes: usize,
+    },
     /// Nothing in the input scales or runs.
     #[error(
         "there is nothing to import: no HorizontalPodAutoscaler, ScaledObject, VerticalPodAutoscaler, Deployment, StatefulSet or Knative Service"
@@ -159,5 +168,13 @@ pub fn import(inputs: &[Input<'_>], to: To) -> Result<Imported, ImportError> {
     let text = output.to_string();
     let used = found.variables.all().iter().filter(|v| text.contains(&format!("${{{}}}", v.name)));
     let (variables, samples) = used.map(|v| (v.name.clone(), v.sample)).unzip();
-    Ok(Imported { output, notes: found.notes.finish(&files), variables, samples })
+    let imported = Imported { output, notes: found.notes.finish(&files), variables, samples };
+    // JSON is hardly ever shorter than the YAML that is written.
+    if to == To::Platform && text.len() > MAX_PLATFORM / 2 {
+        let bytes = imported.yaml().len();
+        if bytes > MAX_PLATFORM {
+            return Err(ImportError::TooLarge { bytes });
+        }
+    }
+    Ok(imported)
 }

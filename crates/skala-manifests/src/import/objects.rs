@@ -134,7 +134,7 @@ pub(crate) fn understand(objects: &[Object], to: To, found: &mut Found) {
     for object in objects {
         match (object.group(), object.kind.as_str()) {
             ("autoscaling", "HorizontalPodAutoscaler") => super::hpa::read(object, found),
-            ("keda.sh", "ScaledObject") => super::keda::read(object, found),
+            ("keda.sh", "ScaledObject") => super::keda::read(object, to, found),
             ("autoscaling.k8s.io", "VerticalPodAutoscaler") => super::vpa::read(object, found),
             ("serving.knative.dev", "Service" | "Configuration" | "Revision") => super::knative::read(object, to, found),
             ("apps", "Deployment" | "StatefulSet" | "ReplicaSet")

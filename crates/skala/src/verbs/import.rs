@@ -45,7 +45,9 @@ pub fn run(args: &ImportArgs) -> Outcome {
             Exit::new(FAILED, error.to_string(), "name files with autoscalers or workloads, as `kubectl get -o yaml` prints them")
         }
         ImportError::Unreadable { .. } => Exit::new(FAILED, error.to_string(), "is it YAML or JSON, without templates?"),
-        ImportError::TooMany { .. } => Exit::new(FAILED, error.to_string(), "import fewer files at a time"),
+        ImportError::TooMany { .. } | ImportError::TooLarge { .. } => {
+            Exit::new(FAILED, error.to_string(), "import fewer files at a time")
+        }
     })?;
     write(args, to, &imported)?;
     if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }

@@ -16,6 +16,7 @@ mod decide;
 mod examples;
 mod full_disk;
 mod history;
+mod import;
 mod kills;
 mod logs;
 mod metrics;

@@ -21,18 +21,18 @@ use serde_json::{Map, Value};
 
 pub(crate) use auth::{Auth, read as authentication};
 
-use super::Found;
 use super::behavior::{self, Place};
 use super::draft::{Mode, Scaler, Target};
 use super::fields::{Fields, quoted, truth};
 use super::note::Notes;
 use super::objects::Object;
+use super::{Found, To};
 use crate::object::hpa;
 
 /// Prefix of the annotations that pause.
 const PREFIX: &str = "autoscaling.keda.sh/";
 
-pub(crate) fn read(object: &Object, found: &mut Found) {
+pub(crate) fn read(object: &Object, to: To, found: &mut Found) {
     let mut spec = object.spec(&mut found.notes);
     let Some(target) = target(object, &mut spec, &mut found.notes) else {
         return spec.note("scaleTargetRef", "this does not say what is scaled", "name it; nothing is imported", &mut found.notes);
@@ -41,7 +41,8 @@ pub(crate) fn read(object: &Object, found: &mut Found) {
     let path = spec.at("triggers");
     let triggers = spec.list("triggers", &mut found.notes);
     for (i, node) in triggers.iter().enumerate() {
-        trigger::read(object, Fields::new(&object.origin, node, format!("{path}[{i}]"), &mut found.notes), &mut scaler, found);
+        let fields = Fields::new(&object.origin, node, format!("{path}[{i}]"), &mut found.notes);
+        trigger::read(object, fields, to, &mut scaler, found);
     }
     let notes = &mut found.notes;
     bounds(&mut spec, triggers.iter().all(|t| t.get("type").and_then(|t| t.text()).is_some_and(own)), &mut scaler, notes);

@@ -4,6 +4,7 @@
 //! Invariants: a value that stands elsewhere becomes `${NAME}`, with a note that names the place.
 //! Tested: `tests/it/import/keda.rs`.
 
+use super::super::To;
 use super::super::draft::Pod;
 use super::super::fields::{Fields, quoted, truth};
 use super::super::note::Notes;
@@ -16,6 +17,8 @@ pub(super) struct Params<'a, 'b> {
     pub metadata: Fields<'a>,
     pub parameters: Vec<Parameter>,
     pub pod: Option<&'a Pod>,
+    /// What is written: an Autoscaler takes Secrets as they are.
+    pub to: To,
     pub variables: &'b mut Variables,
     pub notes: &'b mut Notes,
 }
@@ -86,6 +89,9 @@ impl<'a> Params<'a, '_> {
             }
         };
         let name = self.variables.name(&wanted, secret, sample);
+        if self.to == To::Autoscaler {
+            return Found::Variable(name);
+        }
         let help = format!("set {name} in the environment of skala");
         self.metadata.note(key, format!("the value of `{key}` stands in {place}"), help, self.notes);
         Found::Variable(name)

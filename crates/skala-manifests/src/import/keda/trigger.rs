@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use skala_spec::model::Source;
 use skala_spec::scalar::{Cron, ZoneName};
 
-use super::super::Found;
 use super::super::draft::{Aim, Goal, Metric, Outside, Pod, Scaler, What, Window};
 use super::super::fields::{Fields, quoted};
 use super::super::note::Notes;
 use super::super::objects::Object;
 use super::super::text::{identifier, unique};
 use super::super::variables::Variables;
+use super::super::{Found, To};
 use super::auth::Parameter;
 use super::params::Params;
 use super::{http, kafka, nats, postgres, prometheus, rabbitmq, redis};
@@ -58,7 +58,7 @@ pub(super) struct Read {
     pub called: String,
 }
 
-pub(super) fn read(object: &Object, mut trigger: Fields<'_>, scaler: &mut Scaler, found: &mut Found) {
+pub(super) fn read(object: &Object, mut trigger: Fields<'_>, to: To, scaler: &mut Scaler, found: &mut Found) {
     let (line, field) = (trigger.line, trigger.path.clone());
     let notes = &mut found.notes;
     let kind = trigger.text("type", notes).unwrap_or_default().to_owned();
@@ -84,7 +84,7 @@ pub(super) fn read(object: &Object, mut trigger: Fields<'_>, scaler: &mut Scaler
     let parameters = reference.map(|r| parameters(object, r, found)).unwrap_or_default();
     let pod: Option<&Pod> = found.workloads.iter().find(|w| w.target.is(&scaler.target)).and_then(|w| w.pod.as_ref());
     let (variables, notes) = (&mut found.variables, &mut found.notes);
-    let mut params = Params { metadata, parameters, pod, variables, notes };
+    let mut params = Params { metadata, parameters, pod, to, variables, notes };
     let read = match kind.as_str() {
         "redis" => redis::list(&mut params),
         "redis-streams" => redis::stream(&mut params),

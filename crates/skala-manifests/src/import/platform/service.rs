@@ -56,8 +56,7 @@ fn command(part: &Part<'_>, notes: &mut Notes) -> Value {
         notes.add(&part.origin, part.origin.line, "", reason, help);
         return json!([UNKNOWN, "$PORT"]);
     };
-    let field = "spec.template.spec.containers[0]";
-    let (origin, line) = (&part.origin, part.origin.line);
+    let (origin, line, field) = (&part.origin, pod.line, &pod.field);
     let image = pod.image.as_deref().unwrap_or("none");
     if pod.command.first().is_some_and(|program| !program.is_empty()) {
         let reason = format!("replicas are processes of this machine, not containers of {}", quoted(image));
@@ -80,7 +79,7 @@ fn port(part: &Part<'_>, named: bool, notes: &mut Notes) {
     if let Some((_, port)) = pod.ports.first().filter(|_| !named && !pod.plain.iter().any(|(name, _)| name == "PORT")) {
         let reason = format!("its replicas cannot all listen on port {port} of one machine");
         let help = "let the program listen on $PORT, by an argument or the variable";
-        notes.add(&part.origin, part.origin.line, "spec.template.spec.containers[0].ports", reason, help);
+        notes.add(&part.origin, pod.line, &format!("{}.ports", pod.field), reason, help);
     }
 }
 
@@ -89,7 +88,7 @@ fn readiness(part: &Part<'_>, out: &mut Map<String, Value>, notes: &mut Notes) {
     if pod.ports.is_empty() && !pod.readiness.contains_key("httpGet") && !pod.readiness.contains_key("tcpSocket") {
         let reason = "nothing says how a replica shows that it is ready";
         let help = "write `readiness: {logLine: ...}` with a text that it prints; without, its port must open";
-        notes.add(&part.origin, part.origin.line, "spec.template.spec.containers[0].readinessProbe", reason, help);
+        notes.add(&part.origin, pod.line, &format!("{}.readinessProbe", pod.field), reason, help);
     }
     if !pod.readiness.is_empty() {
         out.insert("readiness".to_owned(), pod.readiness.clone().into());

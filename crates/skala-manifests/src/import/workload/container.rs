@@ -17,10 +17,11 @@ use super::{BY_HAND, PROCESS, probe};
 use crate::Quantity;
 
 /// Longest text that is filled in, in bytes: variables that name variables grow quickly.
-const LONGEST: usize = 64 * 1024;
+const LONGEST: usize = 8 * 1024;
 
 pub(super) fn read(mut fields: Fields<'_>, variables: &mut Variables, notes: &mut Notes) -> Pod {
     let mut pod = Pod { container: fields.text("name", notes).unwrap_or_default().to_owned(), ..Pod::default() };
+    (pod.field, pod.line) = (fields.path.clone(), fields.line_of("image"));
     pod.image = fields.text("image", notes).map(str::to_owned);
     ports(&mut fields, &mut pod, notes);
     environment(&mut fields, &mut pod, variables, notes);

@@ -82,11 +82,18 @@ proptest! {
     ) {
         let (kind, select) = (["Pods", "Percent"][usize::from(kind)], ["Max", "Min", "Disabled"][select]);
         let tolerance = format!("{}.{:06}", tolerance / 1_000_000, tolerance % 1_000_000);
-        let (original, imported) = both(&hpa(&json!({"minReplicas": min, "maxReplicas": min + more, "metrics": [
+        let (mut original, mut imported) = both(&hpa(&json!({"minReplicas": min, "maxReplicas": min + more, "metrics": [
             resource("cpu", &json!({"type": "AverageValue", "averageValue": format!("{milli}m")})),
             resource("memory", &json!({"type": "Utilization", "averageUtilization": percent})),
         ], "behavior": {"scaleUp": {"tolerance": tolerance, "stabilizationWindowSeconds": window, "selectPolicy": select,
             "policies": [{"type": kind, "value": value, "periodSeconds": period}]}}})));
+        // The one float: Kubernetes multiplies by a power of ten, and may be off by its last bit.
+        let tolerance = |spec: &mut skala_hpa::Spec| {
+            let rules = spec.behavior.as_mut().and_then(|b| b.scale_up.as_mut());
+            rules.and_then(|rules| rules.tolerance.take()).unwrap()
+        };
+        let (a, b) = (tolerance(&mut original), tolerance(&mut imported));
+        prop_assert!((a - b).abs() <= a * f64::EPSILON, "{a} {b}");
         prop_assert_eq!(original, imported);
     }
 }
@@ -115,7 +122,33 @@ spec:
       stabilizationWindowSeconds: 9000
       policies: [{type: Pods, value: 0, periodSeconds: 60}, {type: Pods, value: 1, periodSeconds: 60}]
 ",
-        &expect![[""]],
+        &expect![[r#"
+            platform: shop
+            services:
+              web:
+                command: [replace-me, $PORT]
+                resources: {requests: {cpu: 500m}}
+                autoscaling:
+                  mode: hpa
+                  minReplicas: 1
+                  maxReplicas: 1000
+                  metrics: [{requestsPerSecond: 1.5}, {cpu: 60%}]
+                  behavior:
+                    scaleDown:
+                      policies: [{type: Pods, value: 1, periodSeconds: 60}]
+            in.yaml:1 HorizontalPodAutoscaler shop/web: the program that is scaled is not among the files -> write it in place of `replace-me`, or import its Deployment together with this
+            in.yaml:1 HorizontalPodAutoscaler shop/web spec: skala runs at most 1000 replicas of a service -> 0 to 1000 is written; choose bounds
+            in.yaml:1 HorizontalPodAutoscaler shop/web spec.minReplicas: at zero replicas nothing could wake it: its metrics come from replicas or from a cluster -> 1 is written; for zero, use `mode: default` with a metric from outside, or with a route
+            in.yaml:8 HorizontalPodAutoscaler shop/web spec.color: this field is not known here -> look whether it matters, and write what is meant by hand
+            in.yaml:11 HorizontalPodAutoscaler shop/web spec.metrics[1]: the metric `jobs` of each pod comes from a cluster's metrics API -> it is left out; use `requestsPerSecond` or `concurrency`, or read it by `prometheus` with a `target` per replica
+            in.yaml:12 HorizontalPodAutoscaler shop/web spec.metrics[2]: the External metric `lag` comes from a cluster's metrics API -> it is left out; read the number itself: `{name: ..., prometheus: {server: ..., query: ...}, target: ...}`, or redis, kafka and others
+            in.yaml:13 HorizontalPodAutoscaler shop/web spec.metrics[3]: the Object metric `hits` comes from a cluster's metrics API -> it is left out; read the number itself: `{name: ..., prometheus: {server: ..., query: ...}, target: ...}`, or redis, kafka and others
+            in.yaml:14 HorizontalPodAutoscaler shop/web spec.metrics[4]: a percentage of cpu needs a request, and none is among the files -> 500m is written; put in what a replica needs under `resources.requests`
+            in.yaml:15 HorizontalPodAutoscaler shop/web spec.metrics[5]: a replica is one program, and container `app` is not known to be it -> it is left out; import its Deployment together with this, or write `cpu` or `memory`
+            in.yaml:16 HorizontalPodAutoscaler shop/web spec.metrics[6].type: `Magic` is not a type of metric -> the metric is left out; correct it
+            in.yaml:19 HorizontalPodAutoscaler shop/web spec.behavior.scaleDown.stabilizationWindowSeconds: a window is 0 to 3600 seconds -> the default is in force; choose one
+            in.yaml:20 HorizontalPodAutoscaler shop/web spec.behavior.scaleDown.policies[0]: a policy is Pods or Percent, with a value above 0 and a period of 1 to 1800 seconds -> it is left out; correct it
+        "#]],
     );
 }
 
