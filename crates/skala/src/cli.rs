@@ -280,24 +280,33 @@ pub struct DecideArgs {
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Manifests, YAML or JSON; - reads stdin
+    /// Manifests: YAML or JSON, several objects each; - reads stdin
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// What to make of them
+    /// What is written
     #[arg(long, value_enum, default_value_t)]
     pub to: ImportTo,
-    /// Name of the platform
-    #[arg(long, value_name = "NAME", default_value = "imported")]
-    pub name: String,
+    /// Write here instead of stdout
+    #[arg(long, value_name = "FILE", value_parser = file_not_form)]
+    pub output: Option<PathBuf>,
+    /// Overwrite the file of --output
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Exit 3 when something could not be carried over
+    #[arg(long)]
+    pub strict: bool,
+    /// Output form
+    #[arg(short = 'o', value_name = "FORM", value_enum, default_value_t)]
+    pub form: Output,
 }
 
-/// What manifests become.
+/// What `import` writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ImportTo {
     /// A platform file
     #[default]
     Platform,
-    /// Autoscaler objects for Kubernetes
+    /// Custom resources for skala's controller on Kubernetes
     Autoscaler,
 }
 
@@ -494,6 +503,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 fn namespaced(text: &str) -> Result<(String, String), String> {
     let (namespace, name) = text.split_once('/').ok_or("write NAMESPACE/NAME")?;
     Ok((namespace.to_owned(), name.to_owned()))
+}
+
+/// With other verbs `--output json` is a form.
+fn file_not_form(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "json" | "table" => Err(format!("this names the file to write; the form is `-o {text}`")),
+        file => Ok(PathBuf::from(file)),
+    }
 }
 
 fn service_and_size(text: &str) -> Result<(String, u32), String> {

@@ -1,189 +1,180 @@
-//! Other autoscalers' manifests, in skala's words.
+//! From other people's manifests to a platform file, or to `Autoscaler` objects.
 //!
-//! Decides: what of an HPA, a KEDA ScaledObject, a VPA, a Knative service and the Deployments beside them can be carried over.
-//! Inputs: JSON trees of the manifests, in any order; lists are opened.
-//! Method: first one form for all ([`Imported`]), then a platform file or `Autoscaler` objects from it.
-//! Invariants: what is not carried over is a note with object, field and reason; nothing is dropped in silence.
-//! Tested: `tests/it/import.rs`.
+//! Decides: what a HorizontalPodAutoscaler, a ScaledObject, a VerticalPodAutoscaler, Knative's annotations and the workloads beside
+//!   them mean in skala's words.
+//! Inputs: texts of YAML or JSON, each with a name.
+//! Method: readers (`hpa`, `keda`, `vpa`, `knative`, `workload`) fill drafts and remember which fields they read; writers
+//!   (`platform`, `autoscaler`) print them. What is in neither becomes a note, with file, line, object and field.
+//! Invariants: no input panics; every text, list and note is bounded; values of secrets are never copied; the platform file that comes
+//!   out passes `check` once the variables that the notes name are set.
+//! Tested: `tests/it/import`.
 
+mod autoscaler;
+mod behavior;
+mod draft;
+mod fields;
 mod hpa;
 mod keda;
 mod knative;
-mod print;
+mod note;
+mod objects;
+mod platform;
+mod text;
+mod tree;
+mod variables;
+mod vpa;
+mod workload;
 mod write;
 
-use std::collections::BTreeMap;
+use serde::Serialize;
+use serde_json::Value;
 
-use serde_json::{Map, Value, json};
+pub use note::Note;
+pub use tree::MAX_BYTES;
 
-pub use print::yaml;
+use draft::{Front, Scaler, Vertical, Workload};
+use keda::Auth;
+use note::Notes;
+use variables::Variables;
 
-/// Everything that was found, and what was left out.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Largest platform file, in bytes.
+const MAX_PLATFORM: usize = 1 << 20;
+
+/// One text to import.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Name for notes, usually the path.
+    pub name: &'a str,
+    /// YAML or JSON, any number of documents.
+    pub text: &'a str,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// A platform file.
+    Platform,
+    /// Custom resources `Autoscaler`, one per scaler of the input.
+    Autoscaler,
+}
+
+/// What came of an import.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Imported {
-    /// By the name of what is scaled.
-    pub scaled: BTreeMap<String, Scaled>,
-    /// What could not be carried over.
+    /// The platform file, or the list of Autoscalers.
+    pub output: Value,
+    /// What could not be carried over, in the order of the input.
     pub notes: Vec<Note>,
-}
-
-/// One thing that is scaled.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scaled {
-    /// Its namespace; empty when none was given.
-    pub namespace: String,
-    /// The spec of an `Autoscaler`; empty for a workload that nothing scales.
-    pub spec: Map<String, Value>,
-    /// What runs, in the words of a platform file's service.
-    pub service: Map<String, Value>,
-}
-
-/// Something that could not be carried over.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Note {
-    /// Kind and name.
-    pub object: String,
-    /// The field; empty for the object as a whole.
-    pub field: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// Reads manifests.
-pub fn import(manifests: Vec<Value>) -> Imported {
-    let mut imported = Imported::default();
-    let mut waiting: Vec<Value> = manifests.into_iter().rev().collect();
-    while let Some(mut manifest) = waiting.pop() {
-        if let Some(Value::Array(items)) = manifest.get_mut("items").map(Value::take) {
-            waiting.extend(items.into_iter().rev());
-        } else if !manifest.is_null() {
-            imported.one(manifest);
-        }
-    }
-    imported
+    /// Environment variables that the platform file refers to.
+    pub variables: Vec<String>,
+    #[serde(skip)]
+    samples: Vec<&'static str>,
 }
 
 impl Imported {
-    fn one(&mut self, manifest: Value) {
-        let kind = text(&manifest, "/kind").to_owned();
-        let group = text(&manifest, "/apiVersion").split('/').next().unwrap_or_default().to_owned();
-        let object = format!("{kind} {}", text(&manifest, "/metadata/name"));
-        match (kind.as_str(), group.as_str()) {
-            ("HorizontalPodAutoscaler", _) => hpa::import(self, &object, manifest),
-            ("ScaledObject", _) => keda::import(self, &object, &manifest),
-            ("Deployment" | "StatefulSet" | "ReplicaSet", _) => self.workload(&object, &manifest),
-            ("Service" | "Configuration" | "Revision", "serving.knative.dev") => knative::import(self, &object, &manifest),
-            ("VerticalPodAutoscaler", _) => self.vertical(&object, &manifest),
-            ("TriggerAuthentication" | "ClusterTriggerAuthentication", _) => {
-                self.note(&object, "", "credentials are not carried over: name them with ${VARIABLE} where they are used");
-            }
-            ("Service", _) => self.note(&object, "", "skala finds replicas itself; routes name the service they lead to"),
-            _ => self.note(&object, "", "this kind is not known to import"),
+    /// The output as YAML; Autoscalers as one document each.
+    pub fn yaml(&self) -> String {
+        match &self.output {
+            Value::Array(documents) => documents.iter().map(|d| format!("---\n{}", write::yaml(d))).collect(),
+            platform => write::yaml(platform),
         }
     }
 
-    fn note(&mut self, object: &str, field: &str, reason: impl Into<String>) {
-        self.notes.push(Note { object: object.to_owned(), field: field.to_owned(), reason: reason.into() });
-    }
-
-    /// The entry of what is scaled; a second autoscaler of it is told, and the first one stays.
-    fn scale(&mut self, object: &str, name: &str, namespace: &str, spec: Map<String, Value>) {
-        let scaled = self.scaled.entry(name.to_owned()).or_default();
-        if !scaled.spec.is_empty() {
-            return self.note(object, "", format!("'{name}' is already scaled by another object"));
-        }
-        scaled.spec = spec;
-        scaled.namespace = namespace.to_owned();
-    }
-
-    fn workload(&mut self, object: &str, manifest: &Value) {
-        let containers =
-            manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array).cloned().unwrap_or_default();
-        if containers.len() > 1 {
-            self.note(
-                object,
-                "spec.template.spec.containers",
-                "a service is one command: only the first container is carried over",
-            );
-        }
-        let service = match containers.first() {
-            Some(container) => self.container(object, container),
-            None => Map::new(),
-        };
-        let replicas = manifest.pointer("/spec/replicas").filter(|r| r.is_u64()).cloned().unwrap_or(json!(1));
-        let scaled = self.scaled.entry(text(manifest, "/metadata/name").to_owned()).or_default();
-        scaled.service = service;
-        scaled.service.insert("replicas".into(), replicas);
-    }
-
-    /// Command, image, environment and resources of a container.
-    fn container(&mut self, object: &str, container: &Value) -> Map<String, Value> {
-        let mut service = Map::new();
-        let words = |key: &str| container.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-        let command = [words("command"), words("args")].concat();
-        if words("command").is_empty() {
-            service.insert("image".into(), json!(text(container, "/image")));
-            if !command.is_empty() {
-                self.note(object, "args", "arguments of an image's own command are not carried over");
-            }
-        } else {
-            service.insert("command".into(), Value::Array(command));
-        }
-        let mut env = Map::new();
-        for variable in container.get("env").and_then(Value::as_array).into_iter().flatten() {
-            let name = text(variable, "/name");
-            match variable.get("value").and_then(Value::as_str) {
-                Some(value) if !value.contains("${") && !value.contains("$(") => drop(env.insert(name.to_owned(), json!(value))),
-                _ => self.note(
-                    object,
-                    &format!("env.{name}"),
-                    "only plain values are carried over: name a secret with ${VARIABLE}",
-                ),
-            }
-        }
-        if !env.is_empty() {
-            service.insert("env".into(), Value::Object(env));
-        }
-        let mut resources = Map::new();
-        for which in ["requests", "limits"] {
-            let mut list = Map::new();
-            for (name, amount) in
-                container.pointer(&format!("/resources/{which}")).and_then(Value::as_object).into_iter().flatten()
-            {
-                match (name.as_str(), amount) {
-                    ("cpu" | "memory", Value::String(amount)) => drop(list.insert(name.clone(), json!(amount))),
-                    ("cpu" | "memory", Value::Number(amount)) => drop(list.insert(name.clone(), json!(amount.to_string()))),
-                    _ => self.note(
-                        object,
-                        &format!("resources.{which}.{name}"),
-                        "of a replica's resources, cpu and memory are known",
-                    ),
-                }
-            }
-            if !list.is_empty() {
-                resources.insert(which.into(), Value::Object(list));
-            }
-        }
-        if !resources.is_empty() {
-            service.insert("resources".into(), Value::Object(resources));
-        }
-        service
-    }
-
-    fn vertical(&mut self, object: &str, manifest: &Value) {
-        let mode = manifest.pointer("/spec/updatePolicy/updateMode").and_then(Value::as_str).unwrap_or("Auto");
-        self.note(
-            object,
-            "spec.updatePolicy",
-            format!("mode {mode} is not carried over: `skala recommend` shows what it would set"),
-        );
-        if manifest.pointer("/spec/resourcePolicy").is_some() {
-            self.note(object, "spec.resourcePolicy", "bounds of recommendations are not carried over");
-        }
+    /// A value of the shape that a variable should have, to try the platform file out before the real one is set.
+    pub fn sample(&self, variable: &str) -> Option<&'static str> {
+        let at = self.variables.iter().position(|v| v == variable)?;
+        self.samples.get(at).copied()
     }
 }
 
-/// The text at a pointer, or nothing.
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+/// Why nothing came of an import.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// A text that is neither YAML nor JSON, or too large, or too deep.
+    #[error("{file}:{line}: {message}")]
+    Unreadable {
+        /// Name of the input.
+        file: String,
+        /// Line in it, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// More objects than an import takes.
+    #[error("there are more than {most} objects")]
+    TooMany {
+        /// How many it takes.
+        most: usize,
+    },
+    /// A platform file larger than one may be.
+    #[error("the platform file would have {bytes} bytes, more than {MAX_PLATFORM}")]
+    TooLarge {
+        /// How many it would have.
+        bytes: usize,
+    },
+    /// Nothing in the input scales or runs.
+    #[error(
+        "there is nothing to import: no HorizontalPodAutoscaler, ScaledObject, VerticalPodAutoscaler, Deployment, StatefulSet or Knative Service"
+    )]
+    Nothing {
+        /// What was found instead.
+        notes: Vec<Note>,
+    },
+}
+
+/// Everything that was understood.
+#[derive(Debug, Default)]
+struct Found {
+    notes: Notes,
+    variables: Variables,
+    auths: Vec<Auth>,
+    workloads: Vec<Workload>,
+    fronts: Vec<Front>,
+    scalers: Vec<Scaler>,
+    verticals: Vec<Vertical>,
+}
+
+/// Imports texts.
+///
+/// # Errors
+/// For text that cannot be read, too many objects, and when there is nothing to import.
+///
+/// ```
+/// use skala_manifests::import::{Input, To, import};
+///
+/// let text = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {maxReplicas: 9, scaleTargetRef: {kind: Deployment, name: web}}";
+/// let imported = import(&[Input { name: "hpa.yaml", text }], To::Platform)?;
+/// assert_eq!(imported.output["services"]["web"]["autoscaling"]["maxReplicas"], 9);
+/// assert!(imported.notes.iter().any(|note| note.reason.contains("the program")));
+/// # Ok::<(), skala_manifests::import::ImportError>(())
+/// ```
+pub fn import(inputs: &[Input<'_>], to: To) -> Result<Imported, ImportError> {
+    let objects = objects::read(inputs)?;
+    let mut found = Found::default();
+    objects::understand(&objects, to, &mut found);
+    let files: Vec<&str> = inputs.iter().map(|i| i.name).collect();
+    let nothing = match to {
+        To::Platform => found.scalers.is_empty() && found.verticals.is_empty() && found.workloads.is_empty(),
+        To::Autoscaler => found.scalers.is_empty(),
+    };
+    if nothing {
+        return Err(ImportError::Nothing { notes: found.notes.finish(&files) });
+    }
+    let output = match to {
+        To::Platform => platform::write(&mut found),
+        To::Autoscaler => autoscaler::write(&mut found),
+    };
+    // Only what the output refers to; a dropped trigger may have left variables behind.
+    let text = output.to_string();
+    let used = found.variables.all().iter().filter(|v| text.contains(&format!("${{{}}}", v.name)));
+    let (variables, samples) = used.map(|v| (v.name.clone(), v.sample)).unzip();
+    let imported = Imported { output, notes: found.notes.finish(&files), variables, samples };
+    // JSON is hardly ever shorter than the YAML that is written.
+    if to == To::Platform && text.len() > MAX_PLATFORM / 2 {
+        let bytes = imported.yaml().len();
+        if bytes > MAX_PLATFORM {
+            return Err(ImportError::TooLarge { bytes });
+        }
+    }
+    Ok(imported)
 }

@@ -1,132 +1,146 @@
-//! What was imported, as a platform file or as `Autoscaler` objects.
+//! Prints a JSON tree as YAML that people read.
+//!
+//! Method: block style; what is small and flat goes on one line. A text that YAML could read as something else is quoted.
+//! Invariants: reading the text back gives the same tree.
+//! Tested: `tests` below.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{Imported, Note, print, text};
-use crate::Quantity;
+/// Longest line that is filled.
+const WIDTH: usize = 110;
 
-/// Most replicas that a platform file allows.
-const MAX_REPLICAS: u64 = 1000;
-
-impl Imported {
-    /// `Autoscaler` objects, one YAML document each, and what they cannot say.
-    pub fn autoscalers(&self) -> (String, Vec<Note>) {
-        let (mut out, mut notes) = (String::new(), self.notes.clone());
-        for (name, scaled) in self.scaled.iter().filter(|(_, s)| !s.spec.is_empty()) {
-            let mut spec = scaled.spec.clone();
-            if spec.remove("short").is_some() {
-                let reason =
-                    "requests are counted by skala's gateway, which an Autoscaler does not have: import to a platform file";
-                notes.push(Note { object: name.clone(), field: "metrics".into(), reason: reason.into() });
-            }
-            if !spec.contains_key("scaleTargetRef") {
-                spec.insert("scaleTargetRef".into(), json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": name}));
-            }
-            let mut metadata = json!({"name": name});
-            if !scaled.namespace.is_empty() {
-                metadata["namespace"] = json!(scaled.namespace);
-            }
-            let object = json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": metadata, "spec": spec});
-            out += "---\n";
-            out += &print::yaml(&object);
-        }
-        (out, notes)
+/// One document, with its line end.
+pub(crate) fn yaml(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Object(entries) if !entries.is_empty() => map(entries, 0, &mut out),
+        Value::Array(items) if !items.is_empty() => list(items, 0, &mut out),
+        other => out = format!("{}\n", flow(other)),
     }
+    out
+}
 
-    /// A platform file, and what it cannot say.
-    pub fn platform_file(&self, platform: &str) -> (String, Vec<Note>) {
-        let mut notes = self.notes.clone();
-        let mut services = Map::new();
-        for (name, scaled) in &self.scaled {
-            let mut service = scaled.service.clone();
-            let mut note = |field: &str, reason: &str| {
-                notes.push(Note { object: name.clone(), field: field.to_owned(), reason: reason.to_owned() });
-            };
-            if !service.contains_key("command") && !service.contains_key("image") {
-                note("command", "nothing says what runs: put the command in place of `replace-me`");
-                service.insert("command".into(), json!(["replace-me"]));
-            }
-            if !scaled.spec.is_empty() {
-                service.remove("replicas");
-                let requests = service.get("resources").and_then(|r| r.get("requests")).cloned().unwrap_or_default();
-                let own = autoscaling(&scaled.spec, &requests, &mut note);
-                if own.get("metrics").is_some() {
-                    service.insert("autoscaling".into(), own);
-                } else {
-                    note("metrics", "nothing is left to scale by: the service keeps its smallest size");
-                    service.insert("replicas".into(), own["minReplicas"].clone());
-                }
-            }
-            services.insert(name.replace('.', "-"), Value::Object(service));
+fn map(entries: &serde_json::Map<String, Value>, indent: usize, out: &mut String) {
+    for (i, (key, value)) in entries.iter().enumerate() {
+        // The first key of a list's item stands beside the dash.
+        if i > 0 || out.ends_with('\n') || out.is_empty() {
+            out.push_str(&" ".repeat(indent));
         }
-        (print::yaml(&json!({"platform": platform, "services": services})), notes)
+        out.push_str(&text(key));
+        out.push(':');
+        after(value, indent + 2, indent, out);
     }
 }
 
-fn autoscaling(spec: &Map<String, Value>, requests: &Value, note: &mut impl FnMut(&str, &str)) -> Value {
-    let number = |key: &str, usual: u64| spec.get(key).and_then(Value::as_u64).unwrap_or(usual);
-    let bounded = |n: u64| n.min(MAX_REPLICAS);
-    if number("maxReplicas", 1) > MAX_REPLICAS {
-        note("maxReplicas", "a platform file allows 1000 replicas");
-    }
-    let maximum = bounded(number("maxReplicas", 1)).max(1);
-    let mut own = json!({"minReplicas": bounded(number("minReplicas", 1)).min(maximum), "maxReplicas": maximum});
-    let mut metrics: Vec<Value> = spec.get("short").cloned().into_iter().collect();
-    let lacks = |metric: &Value| {
-        let percent = |name: &str| text(metric, &format!("/{name}")).ends_with('%') && requests.get(name).is_none();
-        ["cpu", "memory"].into_iter().find(|name| percent(name))
-    };
-    if let Some(name) = metrics.iter().find_map(lacks) {
-        note("metrics", &format!("a percentage of {name} needs resources.requests.{name}: import the workload beside it"));
-        metrics.clear();
-    }
-    for metric in spec.get("metrics").and_then(Value::as_array).into_iter().flatten() {
-        match short(metric) {
-            Some(metric) => match lacks(&metric) {
-                None => metrics.push(metric),
-                Some(name) => {
-                    note(
-                        "metrics",
-                        &format!("a percentage of {name} needs resources.requests.{name}: import the workload beside it"),
-                    );
-                }
-            },
-            None => note("metrics", &format!("a metric of type {} cannot be read on this platform", text(metric, "/type"))),
-        }
-    }
-    let wakes = metrics.iter().any(|m| m.get("concurrency").or(m.get("requestsPerSecond")).is_some());
-    if own["minReplicas"] == 0 && !wakes {
-        note("minReplicas", "without a metric of requests nothing would wake the service from 0: it is 1");
-        own["minReplicas"] = json!(1);
-    }
-    if !metrics.is_empty() {
-        own["metrics"] = Value::Array(metrics);
-    }
-    if let Some(behavior) = spec.get("behavior").filter(|b| b.is_object()) {
-        let mut behavior = behavior.clone();
-        for direction in ["scaleUp", "scaleDown"] {
-            if let Some(tolerance) = behavior.pointer_mut(&format!("/{direction}/tolerance")) {
-                let quantity = tolerance.as_str().and_then(|t| t.parse::<Quantity>().ok()).unwrap_or(Quantity::ZERO);
-                *tolerance = json!(format!("{}%", quantity.milli_capped() as f64 / 10.0));
+fn list(items: &[Value], indent: usize, out: &mut String) {
+    for item in items {
+        out.push_str(&" ".repeat(indent));
+        out.push('-');
+        match item {
+            Value::Object(entries) if !fits(item, indent + 2) => {
+                out.push(' ');
+                map(entries, indent + 2, out);
             }
-        }
-        own["behavior"] = behavior;
-    }
-    for key in ["triggers", "formula", "windows", "idleReplicas"] {
-        if spec.contains_key(key) {
-            note(key, "the platform file has no place for it: `--to autoscaler` carries it over");
+            item => after(item, indent + 2, indent + 2, out),
         }
     }
-    own
 }
 
-/// The short form of a resource metric.
-fn short(metric: &Value) -> Option<Value> {
-    let name = Some(text(metric, "/resource/name")).filter(|n| matches!(*n, "cpu" | "memory"))?;
-    let target = metric.pointer("/resource/target")?;
-    if let Some(value) = target.get("averageValue").and_then(Value::as_str) {
-        return Some(json!({name: value}));
+/// What follows a key or a dash: on the same line, or below it.
+fn after(value: &Value, below: usize, lists: usize, out: &mut String) {
+    match value {
+        Value::Object(entries) if !entries.is_empty() && !fits(value, below) => {
+            out.push('\n');
+            map(entries, below, out);
+        }
+        Value::Array(items) if !items.is_empty() && !fits(value, below) => {
+            out.push('\n');
+            list(items, lists + 2, out);
+        }
+        value => {
+            out.push(' ');
+            out.push_str(&flow(value));
+            out.push('\n');
+        }
     }
-    let percent = target.get("averageUtilization")?.as_u64()?;
-    Some(json!({name: format!("{percent}%")}))
+}
+
+/// Whether a value goes on one line: short, and at most two levels deep.
+fn fits(value: &Value, indent: usize) -> bool {
+    levels(value) <= 2 && flow(value).chars().count() + indent + 16 <= WIDTH
+}
+
+fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
+        Value::Object(entries) => 1 + entries.values().map(levels).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(value) => text(value),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{}: {}", text(key), flow(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A text, quoted unless it cannot be read as anything else, in any style.
+fn text(text: &str) -> String {
+    const WORDS: [&str; 10] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan"];
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '$' || c == '_');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-$()=+@%".contains(c);
+    // A duration, a size and a percentage begin with a digit and end with none, and are no number for that.
+    let measured = text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.contains(['e', 'E', 'x', 'o', '_', '+'])
+        && text.ends_with(|c: char| c.is_ascii_alphabetic() || c == '%');
+    if (begins || measured) && text.chars().all(plain) && !WORDS.contains(&text.to_ascii_lowercase().as_str()) {
+        return text.to_owned();
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control()
+                || ('\u{2028}'..='\u{2029}').contains(&c)
+                || c == '\u{feff}'
+                || ('\u{fffe}'..='\u{ffff}').contains(&c) =>
+            {
+                out.push_str(&format!("\\U{:08x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let long = "x".repeat(120);
+        let value = json!({
+            "a": "yes", "b": ["1", 1, 1.5, "1e3", "", "- a", "a: b", "#", "90s", "70%", "0x1f", null, true],
+            "long": [{"key": long, "more": [{"x": [[{"deep": {"er": {"est": []}}}]]}]}, [[long, {}], []]],
+            "${X}": "a\u{7}\u{85}\u{2028}\u{fffe}\"\\\n\t'", "k: v": {"a b": {"c": {"d": 1}}}, "1": "${HOME}/x", "e": {}, "n": -5,
+            "\u{e9}": "\u{1f600} ~ ! & * | > @ ` ' ] } ,"
+        });
+        for value in [value, json!([]), json!({}), json!("x"), json!([{"a": 1}, {"b": "2"}])] {
+            let text = yaml(&value);
+            assert_eq!(crate::yaml::parse(&text).unwrap(), value, "{text}");
+        }
+    }
 }
