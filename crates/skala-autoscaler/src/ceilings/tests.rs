@@ -121,3 +121,47 @@ fn money_is_charged_for_what_runs_and_survives_as_text() {
     spend(&Limits::default(), &mut spending, &wants, &Ceilings::default(), now);
     assert!(spending.0.is_empty(), "a budget that left the file is forgotten");
 }
+
+/// The size that a policy of at least 2 comes to under a ceiling of 1, with a queue that wants 2.
+fn under_one(kind: CeilingKind, mode: crate::Mode) -> u32 {
+    use crate::{MetricSpec, Observation, Phase, Policy, PolicySpec, ReplicaObservation, SignalObservation, SignalTarget, State};
+    let now = Time::from_secs(1_800_000_000);
+    let metric = MetricSpec::Signal { name: "jobs".into(), target: SignalTarget::AverageValue(5.0) };
+    let mut spec = PolicySpec {
+        min_replicas: Replicas(2),
+        max_replicas: Replicas(9),
+        metrics: vec![metric.into()],
+        mode,
+        ..PolicySpec::default()
+    };
+    spec.behavior.scale_down.stabilization_window = std::time::Duration::ZERO;
+    let policy = Policy::try_new(spec).expect("sound");
+    let replica = |id: u64| ReplicaObservation {
+        id: skala_types::ReplicaId(id),
+        phase: Phase::Ready,
+        phase_since: Time::from_secs(1_700_000_000),
+        started_at: Time::from_secs(1_700_000_000),
+        in_flight: 0,
+        cpu: None,
+        cpu_fast: None,
+        memory: None,
+    };
+    let observation = Observation {
+        current: Replicas(2),
+        replicas: vec![replica(1), replica(2)],
+        signals: vec![SignalObservation::read("jobs", now, 10.0)],
+        ceilings: vec![Ceiling { kind, replicas: Replicas(1), by: "x".into() }],
+        ..Observation::default()
+    };
+    crate::plan(&policy, &State::new(), &observation, now).desired.0
+}
+
+#[test]
+fn only_a_stated_floor_goes_below_the_minimum() {
+    let hpa = || crate::Mode::Hpa(crate::HpaMode::default());
+    for kind in [CeilingKind::Budget, CeilingKind::Downstream] {
+        assert_eq!((under_one(kind, crate::Mode::Default), under_one(kind, hpa())), (2, 2), "{kind:?}");
+    }
+    let kind = CeilingKind::BudgetFloor;
+    assert_eq!((under_one(kind, crate::Mode::Default), under_one(kind, hpa())), (1, 1));
+}

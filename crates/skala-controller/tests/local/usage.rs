@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skala_controller::platform::{EventKind, Platform, UseCgroups};
+use skala_controller::platform::{Amounts, EventKind, Platform, Size, UseCgroups};
 use skala_types::{Bytes, Cores};
 
 use crate::{Host, ONE, PATIENCE, app, sh};
@@ -102,4 +102,31 @@ async fn limits_that_cannot_be_enforced_are_told_once_per_service() {
     }
     assert_eq!(notes.len(), 1);
     assert!(notes[0].contains("control groups are switched off") && notes[0].contains("systemd-run"), "{}", notes[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_is_changed_in_place_and_a_kill_within_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    let mut spec =
+        sh("echo ready; until [ -e $GO ]; do sleep 0.05; done; python3 -c 'x = b\"x\" * (300 << 20)'; while :; do sleep 1; done");
+    spec.env = vec![("GO".into(), go.display().to_string())];
+    let mut host = Host::started(spec);
+    host.ready().await;
+    let before = host.status();
+    let memory = |mib: u64| Size { limits: Amounts { cpu: None, memory: Some(Bytes(mib << 20)) }, ..Size::default() };
+    match host.platform.resize(&app(), ONE, &memory(64)) {
+        Ok(()) => {
+            std::fs::write(go, "").unwrap();
+            let kills = host.event(|kind| if let EventKind::OutOfMemory { kills } = kind { Some(*kills) } else { None }).await;
+            assert_eq!(kills, 1, "the child, and only the child");
+            let after = host.status();
+            assert_eq!((after.pid, after.restarts), (before.pid, 0), "the replica lives on");
+            let error = host.platform.resize(&app(), ONE, &memory(0)).unwrap_err().to_string();
+            assert!(error.contains("are in use"), "{error}");
+        }
+        Err(error) => assert!(error.to_string().contains("control group"), "{error}"),
+    }
+    let error = host.platform.resize(&app(), skala_types::ReplicaId(9), &memory(64)).unwrap_err().to_string();
+    assert_eq!(error, "change the size of app-9: there is no such replica");
 }
