@@ -139,7 +139,9 @@ fn table(notes: &[Note]) {
     for Note { file, line, object, field, reason, help } in notes {
         table.add_row([&format!("{file}:{line}"), object, field, reason, help].map(|text| plain(text)));
     }
-    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     for line in table.to_string().lines() {
         eprintln!("{}", line.trim_end());
     }
