@@ -296,7 +296,7 @@ impl Scene<'_> {
 
     /// Whether a sample over `window` up to `at` still shows the size before the last change.
     fn shows_an_old_size(&self, at: Time, window: Duration) -> bool {
-        self.state.last_scale.is_some_and(|scale| at < scale.at + window)
+        self.state.last_scale.is_some_and(|scale| at <= scale.at || at < scale.at + window)
     }
 }
 

@@ -189,7 +189,7 @@ fn times(observation: &Observation, factor: u32) -> Observation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(6000))]
 
     #[test]
     fn planning_twice_changes_nothing(
