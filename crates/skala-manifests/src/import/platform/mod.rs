@@ -10,7 +10,7 @@ mod metrics;
 mod scaling;
 mod service;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use skala_spec::model::is_dns_label;
 use super::Found;
 use super::draft::{Scaler, Target, Vertical, Workload};
 use super::note::{Notes, Origin};
-use super::text::{label, seconds, unique};
+use super::text::{label, seconds, unique_from};
 
 /// skala's most replicas of a service.
 const MOST: i64 = 1000;
@@ -62,6 +62,7 @@ fn name(parts: &[Part<'_>]) -> String {
 fn parts<'a>(found: &'a Found, notes: &mut Notes) -> Vec<Part<'a>> {
     let mut parts: Vec<Part<'a>> = Vec::new();
     let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut again: BTreeMap<String, usize> = BTreeMap::new();
     let workloads = found.workloads.iter().map(|w| (&w.target, &w.origin));
     let scaled = found.scalers.iter().map(|s| (&s.target, &s.origin));
     let sized = found.verticals.iter().map(|v| (&v.target, &v.origin));
@@ -69,7 +70,9 @@ fn parts<'a>(found: &'a Found, notes: &mut Notes) -> Vec<Part<'a>> {
         if parts.iter().any(|p| p.target.is(target)) {
             continue;
         }
-        let name = unique(label(&target.name), '-', |n| names.contains(n));
+        let name = label(&target.name);
+        let last = again.entry(name.clone()).or_insert(1);
+        let name = unique_from(name, '-', last, |n| names.contains(n));
         names.insert(name.clone());
         if name != target.name {
             let reason = format!("the service is called `{name}`");
