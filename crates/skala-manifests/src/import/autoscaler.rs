@@ -7,10 +7,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Found;
-use super::draft::{Goal, Mode, Outside, Scaler, Target, Variable, What};
+use super::draft::{Goal, Mode, Outside, Scaler, Target, What};
 use super::note::Notes;
 use super::platform::twice;
 use super::text::{number, seconds};
+use super::variables::Variables;
 
 /// Most triggers, and most secrets, of one resource.
 const MOST: usize = 20;
@@ -34,14 +35,14 @@ pub(crate) fn write(found: &mut Found) -> Value {
         if !scaler.target.namespace.is_empty() {
             metadata.insert("namespace".to_owned(), scaler.target.namespace.clone().into());
         }
-        let spec = spec(scaler, found.variables.all(), &mut notes);
+        let spec = spec(scaler, &found.variables, &mut notes);
         out.push(json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": metadata, "spec": spec}));
     }
     found.notes = notes;
     out.into()
 }
 
-fn spec(scaler: &Scaler, variables: &[Variable], notes: &mut Notes) -> Map<String, Value> {
+fn spec(scaler: &Scaler, variables: &Variables, notes: &mut Notes) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
     let Target { kind, name, api_version, .. } = &scaler.target;
@@ -163,10 +164,10 @@ fn goal(goal: Goal, activation: f64, out: &mut Map<String, Value>) {
 }
 
 /// Where the variables of the triggers stand.
-fn secrets(scaler: &Scaler, triggers: &[Value], variables: &[Variable], notes: &mut Notes) -> Vec<Value> {
+fn secrets(scaler: &Scaler, triggers: &[Value], variables: &Variables, notes: &mut Notes) -> Vec<Value> {
     let text = Value::from(triggers.to_vec()).to_string();
     let mut out = Vec::new();
-    for variable in variables.iter().filter(|v| text.contains(&format!("${{{}}}", v.name))) {
+    for variable in variables.used(&text) {
         let (name, key) = match &variable.secret {
             Some((name, key)) => (name.clone(), key.clone()),
             None => {

@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::note::Origin;
@@ -219,7 +220,7 @@ pub(crate) struct Pod {
     pub args: Vec<String>,
     pub working_dir: Option<String>,
     /// Escaped; `${NAME}` stands for a variable.
-    pub env: Vec<(String, String)>,
+    pub env: IndexMap<String, String>,
     /// Plain values, for `$(NAME)` and for triggers.
     pub plain: Vec<(String, String)>,
     pub ports: Vec<(String, u16)>,

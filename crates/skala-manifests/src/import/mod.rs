@@ -166,7 +166,7 @@ pub fn import(inputs: &[Input<'_>], to: To) -> Result<Imported, ImportError> {
     };
     // Only what the output refers to; a dropped trigger may have left variables behind.
     let text = output.to_string();
-    let used = found.variables.all().iter().filter(|v| text.contains(&format!("${{{}}}", v.name)));
+    let used = found.variables.used(&text).into_iter();
     let (variables, samples) = used.map(|v| (v.name.clone(), v.sample)).unzip();
     let imported = Imported { output, notes: found.notes.finish(&files), variables, samples };
     // JSON is hardly ever shorter than the YAML that is written.

@@ -55,7 +55,7 @@ impl Notes {
     /// In the order of the input: files as given, then lines.
     pub(crate) fn finish(mut self, files: &[&str]) -> Vec<Note> {
         let place = |note: &Note| (files.iter().position(|f| *f == note.file), note.line);
-        self.found.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.found.sort_by_key(place);
         self.found.dedup();
         if let (Some(last), true) = (self.found.last().cloned(), self.dropped > 0) {
             let reason = format!("{} more notes are left out", self.dropped);

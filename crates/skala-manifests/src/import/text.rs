@@ -70,9 +70,14 @@ pub(crate) fn label(text: &str) -> String {
 
 /// A name that is not taken yet.
 pub(crate) fn unique(wanted: String, joint: char, taken: impl Fn(&str) -> bool) -> String {
-    let (mut name, mut n) = (wanted.clone(), 1);
+    unique_from(wanted, joint, &mut 1, taken)
+}
+
+/// The same, for many of one name: `n` is the number that was given last.
+pub(crate) fn unique_from(wanted: String, joint: char, n: &mut usize, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = wanted.clone();
     while taken(&name) {
-        n += 1;
+        *n += 1;
         let end = format!("{joint}{n}");
         name = wanted.chars().take(63 - end.len()).chain(end.chars()).collect();
     }

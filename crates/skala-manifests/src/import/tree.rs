@@ -6,7 +6,7 @@
 //! Invariants: at most [`MAX_DEPTH`] levels, [`MAX_NODES`] nodes and [`MAX_BYTES`] bytes; aliases count as often as they are used.
 //! Tested: `tests` below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
@@ -189,6 +189,8 @@ struct Open {
     node: Node,
     anchor: usize,
     key: Option<(String, usize)>,
+    /// Keys that were there.
+    keys: BTreeSet<String>,
 }
 
 struct Builder {
@@ -202,7 +204,7 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, line: usize) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && !tag.is_some_and(|t| t.suffix == "str");
+                let plain = style == ScalarStyle::Plain && tag.is_none_or(|t| t.suffix != "str");
                 let data = match text.as_ref() {
                     "" | "~" | "null" | "Null" | "NULL" if plain && !self.awaits_key() => Data::Null,
                     text => Data::Scalar { text: text.to_owned(), quoted: !plain },
@@ -241,7 +243,7 @@ impl Builder {
         if self.open.len() >= MAX_DEPTH {
             return Err(format!("nested deeper than {MAX_DEPTH} levels"));
         }
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(Open { node, anchor, key: None, keys: BTreeSet::new() });
         Ok(())
     }
 
@@ -270,8 +272,8 @@ impl Builder {
         match (&mut top.node.data, top.key.take()) {
             (Data::List(items), _) => items.push(node),
             (Data::Map(entries), Some((key, line))) => entries.push(Entry { key, line, value: node }),
-            (Data::Map(entries), None) => match node.data {
-                Data::Scalar { text, .. } if entries.iter().any(|e| e.key == text) => {
+            (Data::Map(_), None) => match node.data {
+                Data::Scalar { text, .. } if !top.keys.insert(text.clone()) => {
                     return Err(format!("`{}` is here twice", text.chars().take(60).collect::<String>()));
                 }
                 Data::Scalar { text, .. } => top.key = Some((text, node.line)),

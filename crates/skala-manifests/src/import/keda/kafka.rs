@@ -94,7 +94,7 @@ fn partitions(p: &mut Params<'_, '_>, source: &mut Map<String, Value>) {
     for part in text.split(',').map(str::trim).filter(|t| !t.is_empty()) {
         let (low, high) = part.split_once('-').unwrap_or((part, part));
         let range = low.trim().parse::<u32>().ok().zip(high.trim().parse::<u32>().ok());
-        match range.filter(|(low, high)| low <= high && found.len() + (high - low) as usize <= MOST - 1) {
+        match range.filter(|(low, high)| low <= high && ((high - low) as usize) + found.len() < MOST) {
             Some((low, high)) => found.extend(low..=high),
             None => {
                 return p.note(

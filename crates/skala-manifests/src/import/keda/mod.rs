@@ -32,6 +32,9 @@ use crate::object::hpa;
 /// Prefix of the annotations that pause.
 const PREFIX: &str = "autoscaling.keda.sh/";
 
+/// Most triggers of one object.
+const MOST: usize = 100;
+
 pub(crate) fn read(object: &Object, to: To, found: &mut Found) {
     let mut spec = object.spec(&mut found.notes);
     let Some(target) = target(object, &mut spec, &mut found.notes) else {
@@ -40,7 +43,11 @@ pub(crate) fn read(object: &Object, to: To, found: &mut Found) {
     let mut scaler = Scaler::new(object.origin.clone(), &object.name, target, Mode::Default);
     let path = spec.at("triggers");
     let triggers = spec.list("triggers", &mut found.notes);
-    for (i, node) in triggers.iter().enumerate() {
+    if triggers.len() > MOST {
+        let reason = format!("these are more than {MOST} triggers");
+        spec.note("triggers", reason, "the first are imported; split the object", &mut found.notes);
+    }
+    for (i, node) in triggers.iter().enumerate().take(MOST) {
         let fields = Fields::new(&object.origin, node, format!("{path}[{i}]"), &mut found.notes);
         trigger::read(object, fields, to, &mut scaler, found);
     }

@@ -10,6 +10,7 @@ mod metrics;
 mod scaling;
 mod service;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -18,7 +19,7 @@ use skala_spec::model::is_dns_label;
 use super::Found;
 use super::draft::{Scaler, Target, Vertical, Workload};
 use super::note::{Notes, Origin};
-use super::text::{label, seconds, unique};
+use super::text::{label, seconds, unique_from};
 
 /// skala's most replicas of a service.
 const MOST: i64 = 1000;
@@ -60,6 +61,8 @@ fn name(parts: &[Part<'_>]) -> String {
 /// The workloads, then what else is scaled.
 fn parts<'a>(found: &'a Found, notes: &mut Notes) -> Vec<Part<'a>> {
     let mut parts: Vec<Part<'a>> = Vec::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut again: BTreeMap<String, usize> = BTreeMap::new();
     let workloads = found.workloads.iter().map(|w| (&w.target, &w.origin));
     let scaled = found.scalers.iter().map(|s| (&s.target, &s.origin));
     let sized = found.verticals.iter().map(|v| (&v.target, &v.origin));
@@ -67,7 +70,10 @@ fn parts<'a>(found: &'a Found, notes: &mut Notes) -> Vec<Part<'a>> {
         if parts.iter().any(|p| p.target.is(target)) {
             continue;
         }
-        let name = unique(label(&target.name), '-', |n| parts.iter().any(|p| p.name == n));
+        let name = label(&target.name);
+        let last = again.entry(name.clone()).or_insert(1);
+        let name = unique_from(name, '-', last, |n| names.contains(n));
+        names.insert(name.clone());
         if name != target.name {
             let reason = format!("the service is called `{name}`");
             notes.add(origin, origin.line, "metadata.name", reason, "rename it in the platform file, if you like");
@@ -109,10 +115,11 @@ fn routes(parts: &[Part<'_>], found: &Found, notes: &mut Notes) -> Option<Value>
         let timeout = timeout(only)?;
         return Some(json!([{"path": "/", "service": only.name, "timeout": timeout}]));
     }
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for part in parts {
         let hosts = hosts(part, found, notes);
         for host in hosts {
-            if routes.iter().any(|r| r["host"] == host.as_str()) {
+            if !seen.insert(host.clone()) {
                 continue;
             }
             let mut route = Map::new();

@@ -73,10 +73,9 @@ fn environment(fields: &mut Fields<'_>, pod: &mut Pod, variables: &mut Variables
             entry.note("name", "this is not a variable's name", "it is left out; correct it", notes);
             continue;
         };
-        pod.env.retain(|(n, _)| n != name);
         if let Some(from) = entry.map("valueFrom", notes) {
             if let Some(value) = value_from(name, from, variables, notes) {
-                pod.env.push((name.to_owned(), value));
+                pod.env.insert(name.to_owned(), value);
             }
         } else {
             let value = entry.text("value", notes).unwrap_or_default();
@@ -97,7 +96,7 @@ fn environment(fields: &mut Fields<'_>, pod: &mut Pod, variables: &mut Variables
                 continue;
             }
             pod.plain.push((name.to_owned(), value.to_owned()));
-            pod.env.push((name.to_owned(), text));
+            pod.env.insert(name.to_owned(), text);
         }
         entry.finish(notes);
     }
@@ -152,9 +151,9 @@ fn fill(text: &str, pod: &Pod) -> (String, Option<String>) {
         };
         let name = &tail[2..end];
         rest = &tail[end + 1..];
-        match pod.env.iter().find(|(n, _)| n == name) {
+        match pod.env.get(name) {
             _ if name == "PORT" => out.push_str("${PORT}"),
-            Some((_, value)) if out.len() + value.len() <= LONGEST => out.push_str(value),
+            Some(value) if out.len() + value.len() <= LONGEST => out.push_str(value),
             _ => {
                 open.get_or_insert_with(|| format!("$({name})"));
                 out.push_str(&tail[..=end]);
@@ -240,7 +239,7 @@ mod tests {
 
     #[test]
     fn references_are_filled_in() {
-        let env = vec![("A".to_owned(), "x".to_owned()), ("S".to_owned(), "${S}".to_owned())];
+        let env = [("A", "x"), ("S", "${S}")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
         let pod = Pod { env, ..Pod::default() };
         let rows = [
             ("a $(A) $(S)", "a x ${S}", None),

@@ -88,8 +88,8 @@ spec: {targetRef: {kind: Deployment, name: worker}}",
               averageValue: 5
               fallback: {replicas: 2, failureThreshold: 1}
           secrets:
-            - {name: REDIS_USER, secretKeyRef: {name: replace-me, key: REDIS_USER}}
             - {name: REDIS_LOGIN_PASSWORD, secretKeyRef: {name: redis-login, key: password}}
+            - {name: REDIS_USER, secretKeyRef: {name: replace-me, key: REDIS_USER}}
           windows:
             - name: window
               start: "0 8 * * *"

@@ -39,6 +39,26 @@ fn objects_are_bounded() {
 }
 
 #[test]
+fn large_inputs_take_linear_time() {
+    let many = |make: &dyn Fn(usize) -> String| (0..20_000).map(make).collect::<Vec<_>>().join(", ");
+    let secrets = many(&|i| format!("{{name: A, valueFrom: {{secretKeyRef: {{name: s{i}, key: k}}}}}}"));
+    let keys = many(&|i| format!("k{i}: 1"));
+    let text = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\nspec: {{more: {{{keys}}}, template: {{spec: {{containers: [{{name: a, command: ['{}'], env: [{secrets}]}}]}}}}}}",
+        "$(B)".repeat(100_000)
+    );
+    let imported = import(&[Input { name: "in.yaml", text: &text }], To::Platform).unwrap();
+    platform(&imported);
+    assert_eq!((imported.variables.len(), imported.notes.len()), (1, 10_001), "what is too much for a list is counted");
+    let one_name =
+        many(&|i| format!("{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a, namespace: n{i}}}, spec: {{}}}}"));
+    let objects: Vec<&str> = one_name.split(", {api").take(9000).collect();
+    let text = format!("kind: List\nitems: [{}]", objects.join(", {api"));
+    let imported = import(&[Input { name: "in.yaml", text: &text }], To::Platform).unwrap();
+    assert_eq!(imported.output["services"].as_object().unwrap().len(), 9000);
+}
+
+#[test]
 fn variables_that_double_stay_small() {
     let env = |i: usize| format!("{{name: A{i}, value: '$(A{0})$(A{0})'}}", i - 1);
     let env = (1..60).map(env).collect::<Vec<_>>().join(", ");
