@@ -23,6 +23,7 @@ use crate::objects::autoscaler::{GROUP_VERSION, PLURAL};
 use crate::objects::{Autoscaler, KeptAutoscaler, KeptHpa, KeptPod, WireHpa, WirePod};
 use crate::queue::{Ended, Queue};
 use crate::reconcile::Reconciler;
+use crate::selectors::Selectors;
 use crate::settings::Settings;
 use crate::sources::Sources;
 use crate::stats::Stats;
@@ -103,11 +104,12 @@ impl Controller {
         let reconciler = Reconciler {
             leadership,
             targets: Targets::new(autoscalers.clone(), hpas.clone()),
+            selectors: Selectors::default(),
             autoscalers,
-            pods,
             hpas,
             scales: Scales::new(api.clone()),
-            samples: Samples::new(api.clone(), discovery.clone(), settings.sync_period),
+            samples: Samples::new(api.clone(), discovery.clone(), pods.clone(), settings.sync_period),
+            pods,
             discovery,
             secrets: Secrets::new(api.clone()),
             sources,
