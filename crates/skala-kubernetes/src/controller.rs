@@ -174,7 +174,9 @@ fn wall() -> Time {
 
 /// One watch per kind, or per kind and namespace.
 fn watches(tasks: &mut JoinSet<()>, r: &Reconciler, changes: &mpsc::Sender<Key>) {
-    let turn = (r.settings.sync_period * 2).max(Duration::from_secs(5));
+    // A quiet watch is confirmed once per turn: more often than a copy may be old.
+    let often = r.settings.stale_after() / 2;
+    let turn = (r.settings.sync_period * 2).max(Duration::from_secs(5)).min(often).max(Duration::from_secs(1));
     let mut namespaces: Vec<Option<String>> = r.settings.namespaces.iter().cloned().map(Some).collect();
     if namespaces.is_empty() {
         namespaces.push(None);
