@@ -65,10 +65,12 @@ fn fill(cluster: &Cluster, namespace: &str, name: &str, pods: usize) {
                 "containerStatuses": [{"name": "app", "ready": true, "restartCount": 0, "image": "x", "imageID": "",
                     "state": {"running": {"startedAt": "2026-01-01T00:00:05Z"}}}]}}));
     }
-    cluster.put(&json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": {"name": name, "namespace": namespace},
+    cluster.put(
+        &json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": {"name": name, "namespace": namespace},
         "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "mode": "hpa",
             "minReplicas": 1, "maxReplicas": 100, "metrics": [{"type": "Resource",
-                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}}));
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}}),
+    );
 }
 
 /// Milliseconds from the surge to each write of a size, in order.

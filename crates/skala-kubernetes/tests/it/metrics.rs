@@ -23,7 +23,8 @@ fn pods_objects_and_containers_are_read_as_the_hpa_reads_them() {
     // 30 per pod at a target of 10: three times as many.
     cluster.metrics().set_pod_metric(NS, "pods-0", "open", "40");
     cluster.metrics().set_pod_metric(NS, "pods-1", "open", "20");
-    let open = json!([{"type": "Pods", "pods": {"metric": {"name": "open"}, "target": {"type": "AverageValue", "averageValue": "10"}}}]);
+    let open =
+        json!([{"type": "Pods", "pods": {"metric": {"name": "open"}, "target": {"type": "AverageValue", "averageValue": "10"}}}]);
     autoscaler(&cluster, "pods", "pods", &metrics(&open));
     // 50 on the object at 10 per pod.
     cluster.metrics().set_object(NS, "services", "front", "hits", "50");
@@ -52,9 +53,7 @@ fn the_default_mode_follows_cpu() {
     autoscaler(&cluster, "web", "web", &json!({"mode": "default"}));
     let _running = start(&cluster, quick());
     until_size(&cluster, "web", 4);
-    until("the report is kept", LIMIT, || {
-        status(&cluster, "web")["currentMetrics"][0]["proposal"].as_u64().filter(|p| *p == 4)
-    });
+    until("the report is kept", LIMIT, || status(&cluster, "web")["currentMetrics"][0]["proposal"].as_u64().filter(|p| *p == 4));
 }
 
 #[test]
@@ -63,7 +62,8 @@ fn a_metric_that_fails_never_shrinks() {
     deployment(&cluster, "web", 4);
     cluster.metrics().set_pods(NS, "app=web", "app", "10m", "10Mi");
     cluster.metrics().set_availability(MetricsApi::External, Availability::Unavailable);
-    let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}});
+    let cpu =
+        json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}});
     let lag = json!({"type": "External", "external": {"metric": {"name": "lag"}, "target": {"type": "Value", "value": "10"}}});
     for mode in ["hpa", "default"] {
         let spec = json!({"mode": mode, "metrics": [cpu, lag], "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}});

@@ -40,15 +40,22 @@ fn a_queue_in_redis_behind_a_password_scales_workers() {
     cluster.put(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login", "namespace": "shop"},
         "data": {"password": "czNjcmV0"}}));
     let address = format!("redis://:${{PASSWORD}}@{}", redis.address());
-    cluster.put(&json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": {"name": "worker", "namespace": "shop"},
+    cluster.put(
+        &json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": {"name": "worker", "namespace": "shop"},
         "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker"}, "maxReplicas": 20,
             "secrets": [{"name": "PASSWORD", "secretKeyRef": {"name": "login", "key": "password"}}],
-            "triggers": [{"name": "jobs", "averageValue": "5", "redis": {"address": address, "list": "jobs"}}]}}));
+            "triggers": [{"name": "jobs", "averageValue": "5", "redis": {"address": address, "list": "jobs"}}]}}),
+    );
     let account = "system:serviceaccount:skala-system:skala-controller";
     let kubeconfig = cluster.kubeconfig_as(folder.path(), account);
     let log = folder.path().join("log");
     let mut command = Command::new(BINARY);
-    command.arg("controller").arg("--kubeconfig").arg(kubeconfig).args(["--sync-period", "1s", "--lease-namespace", "skala-system"]);
+    command.arg("controller").arg("--kubeconfig").arg(kubeconfig).args([
+        "--sync-period",
+        "1s",
+        "--lease-namespace",
+        "skala-system",
+    ]);
     let _running = Running(command.stderr(File::create(&log).unwrap()).spawn().unwrap());
 
     let size = || cluster.replicas("deployments.apps", "shop", "worker");
@@ -57,7 +64,8 @@ fn a_queue_in_redis_behind_a_password_scales_workers() {
     (0..23).for_each(|i| drop(redis.run(&["RPUSH", "jobs", &i.to_string()])));
     until("five workers for 23 jobs", PATIENCE, || (size() == 5).then_some(()));
     redis.kill();
-    let failed = || status()["conditions"].as_array()?.iter().find(|c| c["type"] == "ScalingActive" && c["status"] == "False").cloned();
+    let failed =
+        || status()["conditions"].as_array()?.iter().find(|c| c["type"] == "ScalingActive" && c["status"] == "False").cloned();
     let failed = until("the failure is told", PATIENCE, failed);
     throughout("a queue that cannot be read shrinks nothing", Duration::from_secs(3), || size() == 5);
     let told = format!("{failed}{}{}", std::fs::read_to_string(&log).unwrap(), status());
