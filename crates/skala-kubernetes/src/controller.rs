@@ -23,6 +23,7 @@ use crate::objects::autoscaler::{GROUP_VERSION, PLURAL};
 use crate::objects::{Autoscaler, KeptAutoscaler, KeptHpa, KeptPod, WireHpa, WirePod};
 use crate::queue::{Ended, Queue};
 use crate::reconcile::Reconciler;
+use crate::selectors::Selectors;
 use crate::settings::Settings;
 use crate::sources::Sources;
 use crate::stats::Stats;
@@ -103,11 +104,12 @@ impl Controller {
         let reconciler = Reconciler {
             leadership,
             targets: Targets::new(autoscalers.clone(), hpas.clone()),
+            selectors: Selectors::default(),
             autoscalers,
-            pods,
             hpas,
             scales: Scales::new(api.clone()),
-            samples: Samples::new(api.clone(), discovery.clone(), settings.sync_period),
+            samples: Samples::new(api.clone(), discovery.clone(), pods.clone(), settings.sync_period),
+            pods,
             discovery,
             secrets: Secrets::new(api.clone()),
             sources,
@@ -172,7 +174,9 @@ fn wall() -> Time {
 
 /// One watch per kind, or per kind and namespace.
 fn watches(tasks: &mut JoinSet<()>, r: &Reconciler, changes: &mpsc::Sender<Key>) {
-    let turn = (r.settings.sync_period * 2).max(Duration::from_secs(5));
+    // A quiet watch is confirmed once per turn: more often than a copy may be old.
+    let often = r.settings.stale_after() / 2;
+    let turn = (r.settings.sync_period * 2).max(Duration::from_secs(5)).min(often).max(Duration::from_secs(1));
     let mut namespaces: Vec<Option<String>> = r.settings.namespaces.iter().cloned().map(Some).collect();
     if namespaces.is_empty() {
         namespaces.push(None);

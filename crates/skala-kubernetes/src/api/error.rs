@@ -14,7 +14,12 @@ pub enum ApiError {
         reason: String,
         /// The server's words.
         message: String,
+        /// For how long it wants to be left alone.
+        retry_after: Option<Duration>,
     },
+    /// The server asked to be left alone for longer than this request may take.
+    #[error("the API server asked to wait; {} s are left", .0.as_secs())]
+    ToldToWait(Duration),
     /// No answer in time.
     #[error("no answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
@@ -58,8 +63,31 @@ impl ApiError {
     pub fn is_transient(&self) -> bool {
         match self {
             ApiError::Status { code, .. } => *code == 429 || *code >= 500 || *code == 409,
-            ApiError::TimedOut(_) | ApiError::Unreachable(_) => true,
+            ApiError::TimedOut(_) | ApiError::Unreachable(_) | ApiError::ToldToWait(_) => true,
             ApiError::Unreadable(_) | ApiError::Unbuildable(_) => false,
+        }
+    }
+
+    /// From an answer that is not a success. Its text is kept only where it is a `Status`.
+    pub(crate) fn refused(head: &http::response::Parts, body: &[u8]) -> ApiError {
+        let seconds = head.headers.get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok());
+        let said: Option<kube::core::Status> = serde_json::from_slice(body).ok();
+        let in_body = said.as_ref().and_then(|s| s.details.as_ref()).map(|d| d.retry_after_seconds).filter(|s| *s > 0);
+        let unexplained = || head.status.canonical_reason().unwrap_or("refused").to_owned();
+        ApiError::Status {
+            code: head.status.as_u16(),
+            reason: said.as_ref().map(|s| s.reason.clone()).unwrap_or_default(),
+            message: said.map_or_else(unexplained, |s| bounded(&s.message)),
+            retry_after: seconds.or(in_body.map(u64::from)).map(Duration::from_secs),
+        }
+    }
+
+    /// For how long the server wants to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ApiError::Status { retry_after, .. } => *retry_after,
+            ApiError::ToldToWait(left) => Some(*left),
+            _ => None,
         }
     }
 
@@ -73,6 +101,7 @@ impl ApiError {
             ApiError::Status { code: 429, .. } => "TooManyRequests",
             ApiError::Status { code, .. } if *code >= 500 => "ServerError",
             ApiError::Status { .. } => "Refused",
+            ApiError::ToldToWait(_) => "ToldToWait",
             ApiError::TimedOut(_) => "Timeout",
             ApiError::Unreachable(_) => "Unreachable",
             ApiError::Unreadable(_) => "Unreadable",
@@ -85,7 +114,13 @@ impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> ApiError {
         match error {
             kube::Error::Api(status) => {
-                ApiError::Status { code: status.code, reason: status.reason.clone(), message: bounded(&status.message) }
+                let seconds = status.details.as_ref().map(|d| u64::from(d.retry_after_seconds)).filter(|s| *s > 0);
+                ApiError::Status {
+                    code: status.code,
+                    reason: status.reason.clone(),
+                    message: bounded(&status.message),
+                    retry_after: seconds.map(Duration::from_secs),
+                }
             }
             kube::Error::SerdeError(e) => ApiError::Unreadable(e.to_string()),
             other => ApiError::Unreachable(Box::new(other)),

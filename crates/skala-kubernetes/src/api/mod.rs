@@ -7,6 +7,7 @@
 //! Tested: `path` and `error` in their modules; the rest in `tests/it`.
 
 mod error;
+mod manners;
 pub(crate) mod meta;
 pub(crate) mod path;
 
@@ -17,12 +18,14 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use http::{Method, Request};
 use kube::Client;
+use kube::client::Body;
 use kube::core::WatchEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::ApiError;
 pub(crate) use error::bounded;
+use manners::Manners;
 pub(crate) use meta::{List, Meta};
 pub(crate) use path::Path;
 
@@ -40,6 +43,7 @@ pub type ApiTotals = BTreeMap<(&'static str, String), u64>;
 pub struct Api {
     client: Client,
     totals: Arc<Mutex<ApiTotals>>,
+    manners: Arc<Manners>,
 }
 
 /// How a body changes an object.
@@ -53,7 +57,7 @@ pub(crate) enum Write {
 impl Api {
     /// Talks through a client.
     pub fn new(client: Client) -> Api {
-        Api { client, totals: Arc::default() }
+        Api { client, totals: Arc::default(), manners: Arc::default() }
     }
 
     /// What was asked so far.
@@ -91,8 +95,10 @@ impl Api {
         path: &Path,
     ) -> Result<impl Stream<Item = Result<WatchEvent<T>, ApiError>> + use<T>, ApiError> {
         let request = request(Method::GET, path, None, Vec::new())?;
+        self.manners.wait(path, REQUEST_LIMIT).await?;
         let opened = tokio::time::timeout(REQUEST_LIMIT, self.client.request_events::<T>(request)).await;
         let opened = opened.unwrap_or_else(|_| Err(late())).map_err(ApiError::from);
+        self.manners.note(path, opened.as_ref().err());
         self.count("watch", opened.as_ref().err());
         Ok(opened?.map(|event| event.map_err(ApiError::from)))
     }
@@ -107,12 +113,21 @@ impl Api {
         limit: Duration,
     ) -> Result<T, ApiError> {
         let request = request(method, path, content, body)?;
-        let answer = match tokio::time::timeout(limit, self.client.request_text(request)).await {
+        self.manners.wait(path, limit).await?;
+        let answer = match tokio::time::timeout(limit, self.answer(request)).await {
             Err(_) => Err(ApiError::TimedOut(limit)),
-            Ok(answer) => answer.map_err(ApiError::from),
+            Ok(answer) => answer,
         };
+        self.manners.note(path, answer.as_ref().err());
         self.count(verb, answer.as_ref().err());
-        serde_json::from_str(&answer?).map_err(|e| ApiError::Unreadable(e.to_string()))
+        serde_json::from_slice(&answer?).map_err(|e| ApiError::Unreadable(e.to_string()))
+    }
+
+    async fn answer(&self, request: Request<Vec<u8>>) -> Result<Vec<u8>, ApiError> {
+        let response = self.client.send(request.map(Body::from)).await?;
+        let (head, body) = response.into_parts();
+        let bytes = body.collect_bytes().await?;
+        if head.status.is_success() { Ok(bytes.to_vec()) } else { Err(ApiError::refused(&head, &bytes)) }
     }
 
     fn count(&self, verb: &'static str, error: Option<&ApiError>) {

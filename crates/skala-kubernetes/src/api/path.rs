@@ -37,6 +37,18 @@ impl Path {
         }
     }
 
+    /// Group and plural: what all objects of a kind share, in whatever namespace.
+    pub(crate) fn kind(&self) -> String {
+        let path = self.text.split('?').next().unwrap_or_default();
+        let mut segments = path.split('/').skip(1);
+        let group = if segments.next() == Some("api") { "" } else { segments.next().unwrap_or_default() };
+        let plural = match segments.nth(1) {
+            Some("namespaces") => segments.nth(1).unwrap_or("namespaces"),
+            other => other.unwrap_or_default(),
+        };
+        format!("{plural}.{group}")
+    }
+
     /// One more segment.
     #[must_use]
     pub(crate) fn segment(mut self, segment: &str) -> Path {

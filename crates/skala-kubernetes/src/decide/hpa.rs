@@ -65,7 +65,6 @@ pub(crate) fn verdict(outcome: &Outcome, spec: &Spec) -> Verdict {
         events: outcome.events.iter().map(event).collect(),
         metrics: shown.map(|(spec, m)| metric_status(spec, &m.current)).collect(),
         proposals: outcome.metrics.iter().map(|m| (m.name.clone(), m.proposal.map(|p| p.max(0).unsigned_abs()))).collect(),
-        victims: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod readings;
 use std::sync::Arc;
 
 use serde_json::Value;
+use skala_manifests::decide::{Amounts, PodView, Role};
 
 use crate::objects::KeptPod;
 
@@ -16,6 +17,20 @@ use crate::objects::KeptPod;
 pub(crate) struct Seen {
     pub(crate) name: Arc<str>,
     pub(crate) pod: Arc<KeptPod>,
+}
+
+impl PodView for Seen {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn whole(&self) -> Option<&dyn Amounts> {
+        Some(&self.pod.whole)
+    }
+
+    fn containers(&self) -> impl Iterator<Item = (Role, &str, &dyn Amounts)> {
+        self.pod.containers.iter().map(|(role, name, requests)| (*role, &**name, requests as &dyn Amounts))
+    }
 }
 
 /// A condition that a decision sets.
@@ -47,8 +62,6 @@ pub(crate) struct Verdict {
     pub(crate) metrics: Vec<Value>,
     /// Proposals by metric name, for `/metrics`.
     pub(crate) proposals: Vec<(String, Option<u32>)>,
-    /// Pods to remove first, where the core chose them.
-    pub(crate) victims: Vec<Arc<str>>,
 }
 
 impl Verdict {

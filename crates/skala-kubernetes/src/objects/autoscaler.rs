@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Saved, Spec, Status};
 use crate::api::Meta;
-use crate::watch::{Item, Key};
+use crate::watch::{Item, Kept, Key};
 
 /// Group and version.
 pub(crate) const GROUP_VERSION: &str = "skala.dev/v1alpha1";
@@ -42,6 +42,8 @@ pub(crate) struct KeptAutoscaler {
     /// What an earlier look, perhaps of another process, left in the status.
     pub(crate) saved: Saved,
 }
+
+impl Kept for KeptAutoscaler {}
 
 impl Item for Autoscaler {
     type Kept = KeptAutoscaler;

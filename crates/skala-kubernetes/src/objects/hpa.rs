@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::TargetRef;
 use crate::api::Meta;
-use crate::watch::{Item, Key};
+use crate::watch::{Item, Kept, Key};
 
 /// As the API sends it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +25,8 @@ struct WireSpec {
 pub(crate) struct KeptHpa {
     pub(crate) target: TargetRef,
 }
+
+impl Kept for KeptHpa {}
 
 impl Item for WireHpa {
     type Kept = KeptHpa;

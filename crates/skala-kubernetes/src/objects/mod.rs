@@ -5,17 +5,13 @@ pub(crate) mod hpa;
 pub(crate) mod intern;
 pub(crate) mod metrics;
 pub(crate) mod pod;
-pub(crate) mod quantity;
-pub(crate) mod selector;
 pub(crate) mod spec;
 pub(crate) mod status;
 pub(crate) mod time;
 
 pub(crate) use autoscaler::{Autoscaler, KeptAutoscaler};
 pub(crate) use hpa::{KeptHpa, WireHpa};
-pub(crate) use metrics::{CustomValue, ExternalValue, PodSample};
+pub(crate) use metrics::PodSample;
 pub(crate) use pod::{KeptPod, WirePod};
-pub(crate) use quantity::Quantity;
-pub(crate) use selector::Selector;
 pub(crate) use spec::{Mode, Spec, TargetRef};
 pub(crate) use status::{Saved, Status};

@@ -7,15 +7,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use skala_hpa::{Phase, ReadyCondition, ReadyStatus};
+use skala_manifests::decide::{Amounts, Role};
+use skala_manifests::{Milli, Selector};
 use skala_types::Time;
 
 use super::intern::intern;
-use super::selector::Selector;
-use super::{Quantity, time};
-use crate::watch::{Item, Key};
-
-/// The annotation by which ReplicaSets choose whom to remove first.
-pub(crate) const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+use super::time;
+use crate::watch::{Item, Kept, Key, Pair};
 
 /// Tells that the cost is this controller's.
 pub(crate) const MARK: &str = "skala.dev/deletion-cost";
@@ -91,7 +89,18 @@ struct Container {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Resources {
-    requests: Option<std::collections::BTreeMap<String, Quantity>>,
+    requests: Option<std::collections::BTreeMap<String, Lenient>>,
+}
+
+/// An amount, or none where the text is not one: a bad one must not hide every other pod of the list.
+#[derive(Clone, Debug)]
+struct Lenient(Option<Milli>);
+
+impl<'de> Deserialize<'de> for Lenient {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Lenient, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        Ok(Lenient(skala_manifests::Quantity::deserialize(value).ok().map(|q| Milli(q.milli_capped()))))
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -101,6 +110,42 @@ struct PodStatus {
     #[serde(deserialize_with = "time::lenient")]
     start_time: Option<Time>,
     conditions: Option<Vec<PodCondition>>,
+    container_statuses: Option<Vec<ContainerStatus>>,
+    init_container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ContainerStatus {
+    restart_count: u32,
+    state: Option<ContainerState>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerState {
+    waiting: Option<Waiting>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: String,
+}
+
+/// Restarts from which on a container that waits for the next one is not expected to recover by it: by then the kubelet waits
+/// for more than a minute.
+const HOPELESS: u32 = 4;
+
+/// Whether a container has died and waits for its restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Restarting {
+    #[default]
+    No,
+    /// It may well come back.
+    BackingOff,
+    /// It died too often.
+    CrashLooping,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -113,33 +158,47 @@ struct PodCondition {
     last_transition_time: Option<Time>,
 }
 
-/// Requests of one container in thousandths, by resource.
-pub(crate) type Requested = Box<[(Arc<str>, i64)]>;
+/// Requests by resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Requested(Box<[(Arc<str>, Milli)]>);
+
+impl Amounts for Requested {
+    fn amount(&self, resource: &str) -> Option<Milli> {
+        self.0.iter().find(|(name, _)| &**name == resource).map(|(_, amount)| *amount)
+    }
+}
 
 /// What is kept of a pod.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KeptPod {
     labels: Box<[(Arc<str>, Arc<str>)]>,
     pub(crate) pod: skala_hpa::Pod,
-    /// Containers and restartable init containers, with their requests.
-    pub(crate) containers: Box<[(Arc<str>, Requested)]>,
+    /// Containers, then init containers, with their requests.
+    pub(crate) containers: Box<[(Role, Arc<str>, Requested)]>,
     /// Requests of the pod as a whole, where it makes any.
     pub(crate) whole: Requested,
     /// What the annotation says, and whether this controller wrote it.
     pub(crate) deletion_cost: Option<i32>,
     pub(crate) marked_by_us: bool,
+    pub(crate) restarting: Restarting,
 }
 
 impl KeptPod {
     pub(crate) fn selected(&self, selector: &Selector) -> bool {
         let label = |key: &str| self.labels.iter().find(|(k, _)| &**k == key).map(|(_, v)| &**v);
-        selector.matches(label)
+        selector.matches_with(label)
     }
 
     /// Running, ready and not on its way out.
     pub(crate) fn is_serving(&self) -> bool {
         let ready = self.pod.ready.is_some_and(|r| r.status == ReadyStatus::True);
         ready && !self.pod.deleted && self.pod.phase == Phase::Running
+    }
+}
+
+impl Kept for KeptPod {
+    fn labels(&self) -> &[Pair] {
+        &self.labels
     }
 }
 
@@ -157,8 +216,11 @@ impl Item for WirePod {
     fn keep(self) -> KeptPod {
         let spec = self.spec.unwrap_or_default();
         let status = self.status.unwrap_or_default();
-        let sidecars = spec.init_containers.into_iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
-        let containers = spec.containers.into_iter().chain(sidecars);
+        let role = |c: &Container| if c.restart_policy.as_deref() == Some("Always") { Role::Sidecar } else { Role::Init };
+        let init = spec.init_containers.into_iter().flatten().map(|c| (role(&c), c));
+        let containers = spec.containers.into_iter().map(|c| (Role::Main, c)).chain(init);
+        let statuses = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+        let restarting = statuses.map(restarting).max().unwrap_or_default();
         let annotations = self.metadata.annotations;
         KeptPod {
             labels: self.metadata.labels.unwrap_or_default().0.into(),
@@ -168,17 +230,27 @@ impl Item for WirePod {
                 ready: status.conditions.iter().flatten().find(|c| c.kind == "Ready").map(ready),
                 started_at: status.start_time,
             },
-            containers: containers.map(|c| (intern(&c.name), requested(c.resources))).collect(),
+            containers: containers.map(|(role, c)| (role, intern(&c.name), requested(c.resources))).collect(),
             whole: requested(spec.resources),
             deletion_cost: annotations.as_ref().and_then(|a| a.deletion_cost.as_ref()?.parse().ok()),
             marked_by_us: annotations.is_some_and(|a| a.ours.is_some()),
+            restarting,
         }
     }
 }
 
 fn requested(resources: Option<Resources>) -> Requested {
     let requests = resources.and_then(|r| r.requests).unwrap_or_default();
-    requests.into_iter().filter_map(|(name, amount)| Some((intern(&name), amount.milli()?))).collect()
+    Requested(requests.into_iter().filter_map(|(name, amount)| Some((intern(&name), amount.0?))).collect())
+}
+
+fn restarting(container: &ContainerStatus) -> Restarting {
+    let waiting = container.state.as_ref().and_then(|s| s.waiting.as_ref());
+    match waiting.is_some_and(|w| w.reason == "CrashLoopBackOff") {
+        false => Restarting::No,
+        true if container.restart_count >= HOPELESS => Restarting::CrashLooping,
+        true => Restarting::BackingOff,
+    }
 }
 
 fn phase(text: Option<&str>) -> Phase {
@@ -215,13 +287,12 @@ mod tests {
         let wire: WirePod = serde_json::from_str(json).unwrap();
         assert_eq!((wire.key(), wire.resource_version()), (Key::new("shop", "web-1"), "7"));
         let kept = wire.keep();
-        assert!(kept.selected(&Selector::parse("app=web").unwrap()) && kept.is_serving());
-        let names: Vec<&str> = kept.containers.iter().map(|(n, _)| &**n).collect();
-        assert_eq!(names, ["app", "side"]);
-        assert_eq!(
-            kept.containers[0].1.iter().map(|(n, v)| (&**n, *v)).collect::<Vec<_>>(),
-            [("cpu", 250), ("memory", 1_073_741_824_000)]
-        );
+        assert!(kept.selected(&"app=web".parse().unwrap()) && kept.is_serving());
+        let names: Vec<(Role, &str)> = kept.containers.iter().map(|(role, n, _)| (*role, &**n)).collect();
+        assert_eq!(names, [(Role::Main, "app"), (Role::Init, "once"), (Role::Sidecar, "side")]);
+        let requests = &kept.containers[0].2;
+        assert_eq!((requests.amount("cpu"), requests.amount("memory")), (Some(Milli(250)), Some(Milli(1_073_741_824_000))));
+        assert_eq!(kept.restarting, Restarting::No);
         assert_eq!((kept.deletion_cost, kept.marked_by_us), (Some(-5), false));
     }
 
@@ -231,7 +302,26 @@ mod tests {
             "spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":"lots"}}}]},
             "status":{"phase":"Strange","startTime":"yesterday","conditions":[{"type":"Ready","status":"Maybe"}]}}"#;
         let kept = serde_json::from_str::<WirePod>(json).unwrap().keep();
-        assert!(kept.pod.deleted && kept.pod.started_at.is_none() && kept.containers[0].1.is_empty() && !kept.is_serving());
+        assert!(
+            kept.pod.deleted
+                && kept.pod.started_at.is_none()
+                && kept.containers[0].2 == Requested::default()
+                && !kept.is_serving()
+        );
         assert!(serde_json::from_str::<WirePod>("{}").is_ok());
+    }
+
+    #[test]
+    fn a_container_that_keeps_dying_is_told_from_one_that_died() {
+        let kept = |reason: &str, restarts: u32| {
+            let json = format!(
+                r#"{{"status":{{"containerStatuses":[{{"restartCount":0,"state":{{"running":{{}}}}}},
+                {{"restartCount":{restarts},"state":{{"waiting":{{"reason":"{reason}"}}}}}}]}}}}"#
+            );
+            serde_json::from_str::<WirePod>(&json).unwrap().keep().restarting
+        };
+        assert_eq!(kept("CrashLoopBackOff", 1), Restarting::BackingOff);
+        assert_eq!(kept("CrashLoopBackOff", 9), Restarting::CrashLooping);
+        assert_eq!(kept("ContainerCreating", 9), Restarting::No);
     }
 }

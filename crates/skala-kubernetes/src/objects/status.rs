@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use skala_autoscaler::budget::BudgetState;
 use skala_hpa::{History, Recommendation, ScaleEvent};
 use skala_types::Time;
 
@@ -53,6 +54,9 @@ pub(crate) struct SavedHistory {
     /// What the default mode remembers, opaque here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<String>,
+    /// What a budget's window has cost so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<BudgetState>,
     /// When this was true, in milliseconds since the epoch.
     pub(crate) at: u64,
 }
@@ -134,6 +138,7 @@ impl SavedHistory {
             scale_ups: events(&history.scale_ups),
             scale_downs: events(&history.scale_downs),
             state: None,
+            budget: None,
             at: millis(now),
         }
     }

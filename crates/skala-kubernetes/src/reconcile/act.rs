@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use skala_manifests::object::DELETION_COST;
 
 use super::{Reconciler, Sized, Subject};
 use crate::api::{Path, Write};
-use crate::decide::{Seen, Verdict};
+use crate::decide::Seen;
 use crate::objects::Spec;
-use crate::objects::pod::{DELETION_COST, MARK};
+use crate::objects::pod::MARK;
 
 /// What a marked pod costs; unmarked pods cost 0, lower goes first.
 const COST: &str = "-1000";
@@ -33,7 +34,6 @@ impl Reconciler {
         spec: &Spec,
         target: &Sized,
         pods: &[Seen],
-        verdict: &Verdict,
         desired: i32,
     ) -> Result<(), NotDone> {
         let held = |why: &str| Err(NotDone::Held(why.to_owned()));
@@ -45,7 +45,7 @@ impl Reconciler {
         }
         let shrinks = target.scale.spec.replicas.saturating_sub(desired);
         if shrinks > 0 && self.settings.deletion_cost {
-            self.mark(subject, pods, verdict, usize::try_from(shrinks).unwrap_or(0)).await;
+            self.mark(subject, pods, usize::try_from(shrinks).unwrap_or(0)).await;
         }
         // Reading metrics takes time, and so does marking: the world may have changed meanwhile.
         if let Some(why) = self.stale() {
@@ -77,12 +77,8 @@ impl Reconciler {
     }
 
     /// Marks the emptiest pods, so that they go first. Whoever has a cost of somebody else's making keeps it.
-    async fn mark(&self, subject: &Subject<'_>, pods: &[Seen], verdict: &Verdict, count: usize) {
-        let chosen: Vec<Arc<str>> = if verdict.victims.is_empty() {
-            self.emptiest(subject, pods, count).await
-        } else {
-            verdict.victims.iter().take(count).cloned().collect()
-        };
+    async fn mark(&self, subject: &Subject<'_>, pods: &[Seen], count: usize) {
+        let chosen = self.emptiest(subject, pods, count).await;
         let free = |name: &Arc<str>| pods.iter().any(|p| p.name == *name && p.pod.deletion_cost.is_none() && p.pod.is_serving());
         let marks: Vec<Arc<str>> = chosen.into_iter().filter(free).take(MOST_MARKS).collect();
         self.annotate(subject, marks, &json!({"metadata": {"annotations": {DELETION_COST: COST, MARK: "1"}}})).await;
@@ -92,8 +88,8 @@ impl Reconciler {
     async fn emptiest(&self, subject: &Subject<'_>, pods: &[Seen], count: usize) -> Vec<Arc<str>> {
         let Ok(samples) = self.samples.pods(&subject.key.namespace).await else { return Vec::new() };
         let cpu = |seen: &Seen| -> i64 {
-            let usage = samples.get(&*seen.name).into_iter().flat_map(|s| s.containers.iter());
-            usage.flat_map(|(_, u)| u.iter()).filter(|(n, _)| &**n == "cpu").map(|(_, v)| *v).fold(0, i64::saturating_add)
+            let usage = samples.by_name.get(&*seen.name).into_iter().flat_map(|s| s.containers.iter());
+            usage.flat_map(|(_, u)| u.iter()).filter(|(n, _)| &**n == "cpu").map(|(_, v)| v.0).fold(0, i64::saturating_add)
         };
         let mut all: Vec<(i64, Arc<str>)> =
             pods.iter().filter(|p| p.pod.is_serving()).map(|p| (cpu(p), p.name.clone())).collect();

@@ -5,25 +5,21 @@ use skala_hpa::{MetricSpec, Reading};
 use skala_spec::model::Source;
 use skala_types::{Sampled, Time};
 
+use super::look::Selected;
 use super::{Reconciler, Runtime, Subject};
 use crate::decide::own::{Signal, signal_name, signal_value};
-use crate::decide::{Seen, readings};
+use crate::decide::readings;
 use crate::objects::Spec;
 use crate::objects::spec::{Trigger, fill};
+use crate::sources::Measured;
 
 impl Reconciler {
     /// One reading per metric, and the time of those that carry one.
-    pub(super) async fn readings(
-        &self,
-        subject: &Subject<'_>,
-        spec: &Spec,
-        pods: &[Seen],
-        selector: &str,
-    ) -> (Vec<Reading>, Vec<Option<Time>>) {
+    pub(super) async fn readings(&self, subject: &Subject<'_>, spec: &Spec, of: &Selected) -> (Vec<Reading>, Vec<Option<Time>>) {
         let mut all = Vec::with_capacity(spec.hpa.metrics.len());
         let mut times = Vec::with_capacity(spec.hpa.metrics.len());
         for (metric, query) in spec.hpa.metrics.iter().zip(&spec.selectors) {
-            let (reading, at) = self.reading(subject, metric, query, pods, selector).await;
+            let (reading, at) = self.reading(subject, spec, metric, query, of).await;
             all.push(reading);
             times.push(at);
         }
@@ -33,34 +29,40 @@ impl Reconciler {
     async fn reading(
         &self,
         subject: &Subject<'_>,
+        spec: &Spec,
         metric: &MetricSpec,
         query: &str,
-        pods: &[Seen],
-        selector: &str,
+        of: &Selected,
     ) -> (Reading, Option<Time>) {
         let failed = |error: std::sync::Arc<str>| (Reading::Failed(error.to_string()), None);
         let namespace = &subject.key.namespace;
         match metric {
-            MetricSpec::Resource { name, .. } => match self.samples.pods(namespace).await {
-                Ok(samples) => (readings::resource(pods, &samples, name, None), None),
-                Err(error) => failed(error),
-            },
-            MetricSpec::ContainerResource { name, container, .. } => match self.samples.pods(namespace).await {
-                Ok(samples) => (readings::resource(pods, &samples, name, Some(container)), None),
-                Err(error) => failed(error),
-            },
-            MetricSpec::Pods { metric, .. } => match self.samples.of_pods(namespace, selector, &metric.name, query).await {
-                Ok(values) => (readings::of_pods(pods, &values, subject.now), None),
-                Err(error) => failed(error),
-            },
+            MetricSpec::Resource { name, .. } | MetricSpec::ContainerResource { name, .. } => {
+                let container = match metric {
+                    MetricSpec::ContainerResource { container, .. } => Some(container.as_str()),
+                    _ => None,
+                };
+                let lacking_fails = spec.compat.unwrap_or_default().quirks().container_sample_missing_fails;
+                let wanted = readings::Wanted { resource: name, container, lacking_fails };
+                match self.samples.pods(namespace).await {
+                    Ok(samples) => (readings::resource(&of.pods, &of.selector, &samples, wanted), None),
+                    Err(error) => failed(error),
+                }
+            }
+            MetricSpec::Pods { metric, .. } => {
+                match self.samples.of_pods(namespace, &of.selector.to_string(), &metric.name, query).await {
+                    Ok(values) => (readings::of_pods(&of.pods, &values, subject.now), None),
+                    Err(error) => failed(error),
+                }
+            }
             MetricSpec::Object { metric, described, .. } => {
                 match self.samples.of_object(namespace, described, &metric.name, query).await {
-                    Ok(values) => (readings::of_object(&values), values.first().and_then(|v| v.timestamp)),
+                    Ok(values) => (readings::of_object(&values), values.first().and_then(|v| v.timestamp).map(|t| t.0)),
                     Err(error) => failed(error),
                 }
             }
             MetricSpec::External { metric, .. } => match self.samples.external(namespace, &metric.name, query).await {
-                Ok(values) => (readings::external(&values), values.iter().filter_map(|v| v.timestamp).min()),
+                Ok(values) => (readings::external(&values), values.iter().filter_map(|v| v.timestamp).min().map(|t| t.0)),
                 Err(error) => failed(error),
             },
             MetricSpec::Unknown { kind } => (Reading::Failed(format!("unknown metric source type {kind:?}")), None),
@@ -80,7 +82,7 @@ impl Reconciler {
         runtime.signals.retain(|name, _| metrics.contains(name) || spec.triggers.iter().any(|t| t.name == *name));
         for ((metric, reading), at) in spec.hpa.metrics.iter().zip(readings).zip(times) {
             if let Some(name) = signal_name(metric) {
-                note(runtime.signals.entry(name).or_default(), signal_value(metric, reading, *at, now));
+                note(runtime.signals.entry(name).or_default(), signal_value(metric, reading, *at, now).map(|v| (v, None)));
             }
         }
     }
@@ -94,7 +96,7 @@ impl Reconciler {
         }
     }
 
-    async fn read_trigger(&self, subject: &Subject<'_>, spec: &Spec, trigger: &Trigger) -> Result<Sampled<f64>, String> {
+    async fn read_trigger(&self, subject: &Subject<'_>, spec: &Spec, trigger: &Trigger) -> Result<Measure, String> {
         let mut values = std::collections::BTreeMap::new();
         for secret in &spec.secrets {
             let at = &secret.secret_key_ref;
@@ -120,15 +122,18 @@ impl Reconciler {
         match tokio::time::timeout(limit, self.sources.read(&owner, &source)).await {
             Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
             Ok(Err(error)) => Err(error.to_string()),
-            Ok(Ok(value)) if value.is_finite() && value >= 0.0 => Ok(Sampled::new(at, value)),
-            Ok(Ok(value)) => Err(format!("a value of {value} is no size of anything")),
+            Ok(Ok(Measured { value, activity })) if value.is_finite() && value >= 0.0 => Ok((Sampled::new(at, value), activity)),
+            Ok(Ok(Measured { value, .. })) => Err(format!("a value of {value} is no size of anything")),
         }
     }
 }
 
-fn note(signal: &mut Signal, value: Result<Sampled<f64>, String>) {
+/// A number, and what its activation is compared with where that is another one.
+type Measure = (Sampled<f64>, Option<f64>);
+
+fn note(signal: &mut Signal, value: Result<Measure, String>) {
     match value {
-        Ok(value) => *signal = Signal { last: Some(value), error: None, failures: 0 },
+        Ok((value, activity)) => *signal = Signal { last: Some(value), activity, error: None, failures: 0 },
         Err(error) => {
             signal.error = Some(crate::api::bounded(&error));
             signal.failures = signal.failures.saturating_add(1);

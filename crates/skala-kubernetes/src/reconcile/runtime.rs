@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use skala_autoscaler::budget::BudgetState;
 use skala_autoscaler::{Rollout, State};
 use skala_hpa::{History, Phase};
 use skala_types::{Replicas, Time};
@@ -32,6 +33,7 @@ pub(crate) struct Runtime {
     pub(crate) signals: BTreeMap<String, Signal>,
     saved: Option<Box<SavedHistory>>,
     state: Option<State>,
+    budget: Option<BudgetState>,
     clock: Option<(Time, Instant)>,
     shrunk: Option<Instant>,
     last_look: Option<Time>,
@@ -50,6 +52,7 @@ impl Runtime {
             signals: BTreeMap::new(),
             saved: history,
             state: None,
+            budget: None,
             clock: None,
             shrunk: None,
             last_look: None,
@@ -96,6 +99,12 @@ impl Runtime {
         self.state = Some(state);
     }
 
+    /// What was spent: kept, else from the status, else nothing yet.
+    pub(crate) fn budget(&mut self) -> &mut BudgetState {
+        let saved = &self.saved;
+        self.budget.get_or_insert_with(|| saved.as_ref().and_then(|s| s.budget.clone()).unwrap_or_default())
+    }
+
     /// The history as the status keeps it.
     pub(crate) fn save(&self, now: Time) -> Option<SavedHistory> {
         let mut saved = match (&self.history, &self.state) {
@@ -106,6 +115,7 @@ impl Runtime {
         // Beyond this the object would grow for little use; the next leader then waits for one window.
         let text = self.state.as_ref().and_then(|s| serde_json::to_string(s).ok());
         saved.state = text.filter(|text| text.len() <= 32 * 1024);
+        saved.budget = self.budget.clone();
         Some(saved)
     }
 

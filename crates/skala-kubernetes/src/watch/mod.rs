@@ -9,6 +9,7 @@
 //!   copy's age never claims more than what the server confirmed.
 //! Tested: `store`; `tests/it/resilience.rs` (expiry, outage, age).
 
+mod labels;
 mod store;
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use tokio::sync::mpsc;
 
 use crate::api::{Api, ApiError, Path};
 use crate::jitter;
+pub(crate) use labels::Pair;
 use store::Part;
-pub(crate) use store::{Item, Key, Store};
+pub(crate) use store::{Item, Kept, Key, Store};
 
 /// Objects per page of a list.
 const PAGE: &str = "500";
@@ -80,7 +82,8 @@ where
                 }
                 failures = failures.saturating_add(1);
                 store.failed(scope.part(), error.word());
-                tokio::time::sleep(pause(failures, &scope)).await;
+                let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE * 2);
+                tokio::time::sleep(pause(failures, &scope).max(asked)).await;
             }
         }
     }

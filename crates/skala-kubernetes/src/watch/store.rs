@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use skala_manifests::Selector;
+
+use super::labels::{ByLabel, Pair};
+
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -26,9 +30,17 @@ impl std::fmt::Display for Key {
     }
 }
 
+/// What is kept of an object.
+pub(crate) trait Kept: Send + Sync {
+    /// Labels by which it is looked for.
+    fn labels(&self) -> &[Pair] {
+        &[]
+    }
+}
+
 /// An object as it arrives, and what is kept of it.
 pub(crate) trait Item {
-    type Kept: Send + Sync;
+    type Kept: Kept;
 
     fn key(&self) -> Key;
     fn resource_version(&self) -> &str;
@@ -40,8 +52,32 @@ pub(crate) trait Item {
     }
 }
 
-/// Objects of one namespace by name.
-type Space<K> = BTreeMap<Arc<str>, Arc<K>>;
+/// Objects of one namespace.
+struct Space<K> {
+    all: BTreeMap<Arc<str>, Arc<K>>,
+    by_label: ByLabel,
+}
+
+impl<K: Kept> Space<K> {
+    fn new() -> Space<K> {
+        Space { all: BTreeMap::new(), by_label: ByLabel::default() }
+    }
+
+    fn put(&mut self, name: Arc<str>, kept: Arc<K>) -> Option<Arc<K>> {
+        let old = self.all.insert(name.clone(), kept.clone());
+        if let Some(old) = old.as_ref().filter(|old| old.labels() != kept.labels()) {
+            self.by_label.remove(old.labels(), &name);
+        }
+        self.by_label.add(kept.labels(), &name);
+        old
+    }
+
+    fn remove(&mut self, name: &Arc<str>) {
+        if let Some(old) = self.all.remove(name) {
+            self.by_label.remove(old.labels(), name);
+        }
+    }
+}
 
 struct Inside<K> {
     spaces: BTreeMap<Arc<str>, Space<K>>,
@@ -64,13 +100,13 @@ pub(crate) struct Part<'a> {
 /// A list under way.
 pub(crate) struct Filling<K>(BTreeMap<Arc<str>, Space<K>>);
 
-impl<K> Filling<K> {
+impl<K: Kept> Filling<K> {
     pub(crate) fn put(&mut self, key: Key, kept: K) {
-        self.0.entry(key.namespace).or_default().insert(key.name, Arc::new(kept));
+        self.0.entry(key.namespace).or_insert_with(Space::new).put(key.name, Arc::new(kept));
     }
 }
 
-impl<K: Send + Sync> Store<K> {
+impl<K: Kept> Store<K> {
     /// A copy that is kept by so many watches.
     pub(crate) fn new(parts: usize) -> Store<K> {
         Store(RwLock::new(Inside { spaces: BTreeMap::new(), epoch: 0, parts: vec![(None, None); parts] }))
@@ -96,20 +132,31 @@ impl<K: Send + Sync> Store<K> {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<K>> {
-        self.read().spaces.get(&key.namespace)?.get(&key.name).cloned()
+        self.read().spaces.get(&key.namespace)?.all.get(&key.name).cloned()
     }
 
-    /// The objects of a namespace that pass a test.
-    pub(crate) fn of(&self, namespace: &str, mut pass: impl FnMut(&K) -> bool) -> Vec<(Arc<str>, Arc<K>)> {
+    /// The objects of a namespace whose labels a selector matches and that pass a test, by name.
+    pub(crate) fn selected(
+        &self,
+        namespace: &str,
+        selector: &Selector,
+        mut pass: impl FnMut(&K) -> bool,
+    ) -> Vec<(Arc<str>, Arc<K>)> {
         let inside = self.read();
-        let space = inside.spaces.get(namespace).into_iter().flatten();
-        space.filter(|(_, kept)| pass(kept)).map(|(name, kept)| (name.clone(), kept.clone())).collect()
+        let Some(space) = inside.spaces.get(namespace) else { return Vec::new() };
+        match space.by_label.candidates(selector) {
+            Some(names) => {
+                let found = names.into_iter().filter_map(|name| Some((space.all.get(&name)?.clone(), name)));
+                found.filter(|(kept, _)| pass(kept)).map(|(kept, name)| (name, kept)).collect()
+            }
+            None => space.all.iter().filter(|(_, k)| pass(k)).map(|(name, kept)| (name.clone(), kept.clone())).collect(),
+        }
     }
 
     pub(crate) fn keys(&self) -> Vec<Key> {
         let inside = self.read();
         let key = |(space, name): (&Arc<str>, &Arc<str>)| Key { namespace: space.clone(), name: name.clone() };
-        inside.spaces.iter().flat_map(|(space, all)| all.keys().map(move |name| (space, name))).map(key).collect()
+        inside.spaces.iter().flat_map(|(name, space)| space.all.keys().map(move |n| (name, n))).map(key).collect()
     }
 
     pub(crate) fn fill(&self) -> Filling<K> {
@@ -141,7 +188,7 @@ impl<K: Send + Sync> Store<K> {
     pub(crate) fn put(&self, key: Key, kept: K, matters: impl Fn(&K, &K) -> bool) -> bool {
         self.change(|inside| {
             let kept = Arc::new(kept);
-            let old = inside.spaces.entry(key.namespace).or_default().insert(key.name, kept.clone());
+            let old = inside.spaces.entry(key.namespace).or_insert_with(Space::new).put(key.name, kept.clone());
             let changed = old.is_none_or(|old| matters(&old, &kept));
             inside.epoch += u64::from(changed);
             changed
@@ -155,8 +202,8 @@ impl<K: Send + Sync> Store<K> {
 
     /// Every object with its key.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Arc<str>, &Arc<str>, &K)) {
-        for (space, all) in &self.read().spaces {
-            all.iter().for_each(|(name, kept)| visit(space, name, kept));
+        for (namespace, space) in &self.read().spaces {
+            space.all.iter().for_each(|(name, kept)| visit(namespace, name, kept));
         }
     }
 
@@ -165,7 +212,7 @@ impl<K: Send + Sync> Store<K> {
             inside.epoch += 1;
             let Some(space) = inside.spaces.get_mut(&key.namespace) else { return };
             space.remove(&key.name);
-            if space.is_empty() {
+            if space.all.is_empty() {
                 inside.spaces.remove(&key.namespace);
             }
         });
@@ -185,6 +232,39 @@ mod tests {
     use super::*;
 
     const ALL: Part<'_> = Part { index: 0, namespace: None };
+
+    impl Kept for u32 {}
+
+    /// An object that is nothing but labels.
+    struct Labelled(Vec<Pair>);
+
+    impl Kept for Labelled {
+        fn labels(&self) -> &[Pair] {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn a_selector_finds_what_a_full_look_finds() {
+        let store: Store<Labelled> = Store::new(1);
+        let labelled = |pairs: &[(&str, String)]| Labelled(pairs.iter().map(|(k, v)| ((*k).into(), v.as_str().into())).collect());
+        let pod = |i: usize| labelled(&[("app", format!("a{}", i % 97)), ("zone", format!("z{}", i % 2)), ("all", "x".into())]);
+        let mut filling = store.fill();
+        (0..3000).for_each(|i| filling.put(Key::new("n", &format!("p{i}")), pod(i)));
+        store.replace(filling, ALL, Instant::now());
+        // Some move, some go, some come.
+        (0..50).for_each(|i| assert!(store.put(Key::new("n", &format!("p{i}")), pod(i + 1), |_, _| true)));
+        (50..90).for_each(|i| store.remove(&Key::new("n", &format!("p{i}"))));
+        (3000..3010).for_each(|i| assert!(store.put(Key::new("n", &format!("p{i}")), pod(7), |_, _| true)));
+        for text in ["app=a7", "app in (a1,a2),zone=z1", "all=x", "all=x,app=a3", "zone=z1", "app=none", "!app", "app,zone!=z1"] {
+            let selector: Selector = text.parse().unwrap();
+            let matches =
+                |l: &Labelled| selector.matches_with(|key| l.0.iter().find(|(k, _)| &**k == key).map(|(_, value)| &**value));
+            let names = |found: Vec<(Arc<str>, Arc<Labelled>)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+            let everything = names(store.selected("n", &Selector::default(), matches));
+            assert_eq!(names(store.selected("n", &selector, matches)), everything, "{text}");
+        }
+    }
 
     #[test]
     fn each_namespace_has_a_part_and_the_oldest_counts() {
@@ -218,7 +298,7 @@ mod tests {
         let changed = store.replace(second, ALL, Instant::now());
         assert_eq!(changed, [Key::new("a", "x"), Key::new("b", "y"), Key::new("b", "z")]);
         assert_eq!(store.keys(), [Key::new("b", "y"), Key::new("b", "z")]);
-        assert_eq!(store.of("b", |n| *n > 3).len(), 1);
+        assert_eq!(store.selected("b", &Selector::default(), |n| *n > 3).len(), 1);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 mod acting;
 mod election;
+mod metrics;
 mod resilience;
 mod rights;
 mod serve;
+mod workloads;
 mod world;

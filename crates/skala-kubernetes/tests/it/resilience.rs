@@ -95,3 +95,38 @@ fn a_restart_forgets_no_window() {
     let kept = status(&cluster, "web")["history"]["recommendations"].as_array().unwrap().clone();
     assert!(kept.iter().any(|r| r[1] == 4), "{kept:?}");
 }
+
+#[test]
+fn after_a_long_outage_the_first_write_is_the_right_one() {
+    let cluster = cluster();
+    deployment(&cluster, "web", 2);
+    cluster.metrics().set_pods(NS, "app=web", "app", "250m", "10Mi");
+    autoscaler(&cluster, "web", "web", &json!({}));
+    let _running = start(&cluster, Settings { stale_after_syncs: 3, ..quick() });
+    until_condition(&cluster, "web", "ScalingActive", "True", "ValidMetricFound");
+    // Twice as long as copies may be old; meanwhile the world moves on.
+    cluster.faults().outage();
+    pod(&cluster, "web", 2);
+    cluster.patch("deployments.apps", NS, "web", &json!({"spec": {"replicas": 3}})).unwrap();
+    cluster.metrics().set_pods(NS, "app=web", "app", "450m", "10Mi");
+    throughout("nothing is written", Duration::from_secs(6), || rescales(&cluster) == 0);
+    cluster.faults().restore();
+    // 90 % of three pods at a target of 50 %: 6. From the copy of before it would have been 4.
+    until("it is right", Duration::from_secs(60), || (size(&cluster, "web") == 6).then_some(()));
+    assert_eq!(rescales(&cluster), 1);
+}
+
+#[test]
+fn what_the_server_asks_for_is_kept() {
+    let cluster = cluster();
+    deployment(&cluster, "web", 2);
+    cluster.metrics().set_pods(NS, "app=web", "app", "450m", "10Mi");
+    let reads = || Matching::all().resource("deployments.apps").subresource("scale").verbs(&["get"]);
+    cluster.faults().inject_times(reads(), Fault::Refuse(429, Some(4)), 1);
+    autoscaler(&cluster, "web", "web", &json!({}));
+    let _running = start(&cluster, quick());
+    until_size(&cluster, "web", 4);
+    let asked: Vec<_> = cluster.requests().all().into_iter().filter(|r| r.verb == "get" && r.subresource == "scale").collect();
+    assert_eq!(asked[0].code, 429);
+    assert!(asked[1].at - asked[0].at >= Duration::from_secs(4), "{:?}", asked[1].at - asked[0].at);
+}

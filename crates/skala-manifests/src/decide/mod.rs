@@ -10,6 +10,7 @@ mod answer;
 mod document;
 mod error;
 mod readings;
+mod request;
 mod samples;
 mod settings;
 mod spec;
@@ -19,9 +20,10 @@ pub use answer::{Answer, CurrentAnswer, MetricAnswer, Refusal, Report, SCHEMA_VE
 pub use document::{Document, ScaleDoc};
 pub use error::DocumentError;
 pub use readings::readings;
+pub use request::{Amounts, PodView, Role, add, request};
 pub use samples::Pods;
 pub use settings::{EventDoc, HistoryDoc, RecommendationDoc, SettingsDoc};
-pub use spec::{Converted, spec};
+pub use spec::{Converted, behavior, convert, spec};
 pub use stream::{Documents, MAX_DOCUMENT};
 
 use skala_hpa::{Input, MetricSpec, Outcome, Scale, Warning};

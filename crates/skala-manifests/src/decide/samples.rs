@@ -14,6 +14,7 @@ use skala_hpa::{Phase, PodReadings, Reading, ReadyCondition, ReadyStatus, Reques
 use skala_types::Time;
 
 use super::Document;
+use super::request::{Amounts, PodView, Role, add, request};
 use crate::object::metrics::ContainerUsage;
 use crate::object::{Container, MetricValue, Pod, PodMetrics};
 use crate::{QuantityError, Selector};
@@ -145,7 +146,7 @@ impl<'a> Pods<'a> {
     fn requests(&self, resource: &str, container: Option<&str>) -> Requests {
         let mut all = Vec::with_capacity(self.selected.len());
         for pod in &self.selected {
-            match request(pod, resource, container) {
+            match request(*pod, resource, container) {
                 Ok(milli) => all.push(milli),
                 Err(message) => return Requests::Missing(message),
             }
@@ -203,75 +204,20 @@ fn sum(containers: &[ContainerUsage], resource: &str) -> Result<Option<i64>, Qua
     Ok(total)
 }
 
-fn add(a: i64, b: i64) -> Result<i64, QuantityError> {
-    a.checked_add(b).ok_or_else(|| QuantityError::OutOfRange(format!("{a}m + {b}m")))
-}
-
-/// What a pod requests of a resource, in milli, or why that is not known.
-fn request(pod: &Pod, resource: &str, container: Option<&str>) -> Result<i64, String> {
-    let name = &*pod.metadata.name;
-    let unusable = |e: QuantityError| format!("the request for {resource} of Pod {name} cannot be used: {e}");
-    let whole = pod.spec.resources.as_ref().filter(|r| is_pod_level(r));
-    if let (Some(whole), None) = (whole, container) {
-        if let Some(amount) = whole.requests.get(resource) {
-            return amount.usable().map_err(unusable);
-        }
-        let effective = effective(pod, resource).transpose().map_err(unusable)?;
-        return effective.ok_or_else(|| format!("missing pod-level request for {resource} in Pod {name}"));
+impl PodView for Pod {
+    fn name(&self) -> &str {
+        &self.metadata.name
     }
-    let sidecars = pod.spec.init_containers.iter().filter(|c| c.is_sidecar());
-    let mut total = 0;
-    for c in pod.spec.containers.iter().chain(sidecars) {
-        if container.is_some_and(|wanted| wanted != &*c.name) {
-            continue;
-        }
-        let Some(amount) = c.resources.requests.get(resource) else {
-            return Err(format!("missing request for {resource} in container {} of Pod {name}", c.name));
-        };
-        total = amount.usable().and_then(|milli| add(total, milli)).map_err(unusable)?;
-        if container.is_some() {
-            return Ok(total);
-        }
-    }
-    match container {
-        Some(container) => Err(format!("container {container} not found in Pod {name}")),
-        None => Ok(total),
-    }
-}
 
-/// Whether the pod as a whole requests something that pods as a whole can request.
-fn is_pod_level(resources: &crate::object::Resources) -> bool {
-    ["cpu", "memory"].iter().any(|r| resources.requests.get(r).is_some())
-}
+    fn whole(&self) -> Option<&dyn Amounts> {
+        self.spec.resources.as_ref().map(|r| &r.requests as &dyn Amounts)
+    }
 
-/// What the scheduler reckons with where the pod as a whole says nothing about this resource: the containers and sidecars, or the
-/// largest step of the initialisation.
-fn effective(pod: &Pod, resource: &str) -> Option<Result<i64, QuantityError>> {
-    let amount = |c: &Container| c.resources.requests.get(resource).map(crate::Milli::usable);
-    let mut found = false;
-    let mut reckon = || -> Result<i64, QuantityError> {
-        let mut running = 0;
-        for c in &pod.spec.containers {
-            if let Some(milli) = amount(c) {
-                found = true;
-                running = add(running, milli?)?;
-            }
-        }
-        let (mut sidecars, mut peak) = (0, 0);
-        for c in &pod.spec.init_containers {
-            let Some(milli) = amount(c) else { continue };
-            found = true;
-            if c.is_sidecar() {
-                sidecars = add(sidecars, milli?)?;
-                peak = peak.max(sidecars);
-            } else {
-                peak = peak.max(add(sidecars, milli?)?);
-            }
-        }
-        Ok(add(running, sidecars)?.max(peak))
-    };
-    let reckoned = reckon();
-    found.then_some(reckoned)
+    fn containers(&self) -> impl Iterator<Item = (Role, &str, &dyn Amounts)> {
+        let main = self.spec.containers.iter().map(|c| (Role::Main, &*c.name, &c.resources.requests as &dyn Amounts));
+        let role = |c: &Container| if c.is_sidecar() { Role::Sidecar } else { Role::Init };
+        main.chain(self.spec.init_containers.iter().map(move |c| (role(c), &*c.name, &c.resources.requests as &dyn Amounts)))
+    }
 }
 
 fn lean(pod: &Pod) -> skala_hpa::Pod {

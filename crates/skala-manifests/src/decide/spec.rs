@@ -13,7 +13,7 @@ use skala_hpa::{
 
 use super::DocumentError;
 use crate::Selector;
-use crate::object::hpa;
+use crate::object::hpa::{self, HpaSpec};
 use crate::object::{HorizontalPodAutoscaler, LabelSelector};
 
 /// A spec, and what is odd about it.
@@ -29,18 +29,27 @@ pub struct Converted {
 /// # Errors
 /// For what the API server would refuse, with the field.
 pub fn spec(object: &HorizontalPodAutoscaler) -> Result<Converted, DocumentError> {
-    let from = &object.spec;
-    let metrics = from.metrics.iter().enumerate().map(|(i, m)| metric(&format!("hpa.spec.metrics[{i}]"), m));
+    let converted = convert(&object.spec, "hpa.spec.")?;
+    Ok(Converted { spec: converted.spec.with_defaults(), ..converted })
+}
+
+/// The same for the fields of autoscaling/v2 in any object, without the API server's default metric; `root` stands before the
+/// fields in what it says: `hpa.spec.`, or nothing.
+///
+/// # Errors
+/// For what the API server would refuse, with the field.
+pub fn convert(from: &HpaSpec, root: &str) -> Result<Converted, DocumentError> {
+    let metrics = from.metrics.iter().enumerate().map(|(i, m)| metric(&format!("{root}metrics[{i}]"), m));
     let spec = Spec {
         min_replicas: from.min_replicas,
         max_replicas: from.max_replicas,
         metrics: metrics.collect::<Result<_, _>>()?,
-        behavior: from.behavior.as_ref().map(behavior).transpose()?,
+        behavior: from.behavior.as_ref().map(|b| behavior(&format!("{root}behavior"), b)).transpose()?,
     };
     let mut warnings = Vec::new();
     if let Err(error) = spec.validate(true) {
         for problem in error.problems {
-            let path = format!("hpa.spec.{}", full(&from.metrics, &problem.field));
+            let path = format!("{root}{}", full(&from.metrics, &problem.field));
             let unknown = problem.field.starts_with("metrics[") && problem.field.ends_with("].type");
             let defined = problem.problem.contains("must not set both") || problem.field == "metrics";
             if defined {
@@ -50,7 +59,7 @@ pub fn spec(object: &HorizontalPodAutoscaler) -> Result<Converted, DocumentError
             }
         }
     }
-    Ok(Converted { spec: spec.with_defaults(), warnings })
+    Ok(Converted { spec, warnings })
 }
 
 /// The field with its source: `metrics[0].target` is `metrics[0].resource.target` in the object.
@@ -165,10 +174,14 @@ fn target(path: &str, from: &hpa::MetricTarget) -> Result<Target, DocumentError>
     Ok(Target { kind, value, average_value, average_utilization: from.average_utilization })
 }
 
-fn behavior(from: &hpa::Behavior) -> Result<Behavior, DocumentError> {
+/// Converts the rules of both directions; `path` is where they stand.
+///
+/// # Errors
+/// For words that mean nothing.
+pub fn behavior(path: &str, from: &hpa::Behavior) -> Result<Behavior, DocumentError> {
     Ok(Behavior {
-        scale_up: from.scale_up.as_ref().map(|r| rules("hpa.spec.behavior.scaleUp", r)).transpose()?,
-        scale_down: from.scale_down.as_ref().map(|r| rules("hpa.spec.behavior.scaleDown", r)).transpose()?,
+        scale_up: from.scale_up.as_ref().map(|r| rules(&format!("{path}.scaleUp"), r)).transpose()?,
+        scale_down: from.scale_down.as_ref().map(|r| rules(&format!("{path}.scaleDown"), r)).transpose()?,
     })
 }
 

@@ -93,6 +93,11 @@ impl Requests {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// All amounts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Milli)> {
+        self.0.iter().map(|(name, amount)| (&**name, *amount))
+    }
 }
 
 impl<K: Into<Box<str>>> FromIterator<(K, Milli)> for Requests {

@@ -94,7 +94,20 @@ impl Selector {
 
     /// Whether every requirement holds.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|term| term.holds(labels.get(&term.key)))
+        self.matches_with(|key| labels.get(key))
+    }
+
+    /// The same for labels that are kept in another way: `value` looks one up.
+    pub fn matches_with<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.0.iter().all(|term| term.holds(value(&term.key)))
+    }
+
+    /// Keys, each with values of which one must be there: what an index of labels can answer.
+    pub fn required(&self) -> impl Iterator<Item = (&str, &[Box<str>])> {
+        self.0.iter().filter_map(|term| match &term.test {
+            Test::In(values) => Some((&*term.key, &**values)),
+            _ => None,
+        })
     }
 
     /// Whether it matches everything.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use skala_kubernetes::{Controller, LeaseSettings, Settings, SourceError, Sources, Target, connect};
+use skala_kubernetes::{Controller, LeaseSettings, Measured, Settings, SourceError, Sources, Target, connect};
 use skala_signals::{Memory, Reader};
 use skala_spec::model::Source;
 use tokio::sync::Mutex;
@@ -73,7 +73,7 @@ struct Outside {
 }
 
 impl Sources for Outside {
-    fn read<'a>(&'a self, owner: &'a str, source: &'a Source) -> BoxFuture<'a, Result<f64, SourceError>> {
+    fn read<'a>(&'a self, owner: &'a str, source: &'a Source) -> BoxFuture<'a, Result<Measured, SourceError>> {
         async move {
             let memory = {
                 let mut memories = self.memories.lock().await;
@@ -84,7 +84,7 @@ impl Sources for Outside {
             };
             let mut memory = memory.lock().await;
             let sample = self.reader.look(source, &mut memory).await.map_err(|e| SourceError(e.to_string()))?;
-            Ok(sample.value)
+            Ok(Measured { value: sample.value, activity: Some(sample.activity) })
         }
         .boxed()
     }

@@ -11,6 +11,7 @@ mod check;
 mod clients;
 mod command;
 mod config;
+mod controller;
 mod crash;
 mod decide;
 mod examples;
