@@ -1,7 +1,7 @@
 //! Which Kubernetes release's decisions are reproduced.
 //!
 //! Decides: which of the algorithm's changes over the releases apply.
-//! Inputs: a name such as `hpa-1.37`.
+//! Inputs: a name such as `hpa-1.37`; as `kubectl version` prints a release, `v1.37`, and bare, `1.37`, it means the same.
 //! Method: kube-controller-manager's source and change logs from 1.23 (the first with `autoscaling/v2`) on; docs/hpa.md has
 //!   the table. Where releases differ only in what happens on overflow, the sound behaviour is used for all of them.
 //! Tested: `tests` below; `tests/rows/compat.rs`.
@@ -107,7 +107,8 @@ impl FromStr for Compat {
     type Err = CompatError;
 
     fn from_str(s: &str) -> Result<Compat, CompatError> {
-        let minor = s.strip_prefix("hpa-1.").filter(|m| m.len() == 2).and_then(|m| m.parse().ok());
+        let release = s.strip_prefix("hpa-").or_else(|| s.strip_prefix('v')).unwrap_or(s);
+        let minor = release.strip_prefix("1.").filter(|m| m.len() == 2).and_then(|m| m.parse().ok());
         minor.and_then(Compat::v1).ok_or_else(|| CompatError(s.chars().take(60).collect()))
     }
 }
@@ -134,10 +135,28 @@ mod tests {
     fn names_round_trip_and_others_are_refused_with_the_range() {
         assert_eq!(Compat::all().count(), 16);
         for compat in Compat::all() {
-            assert_eq!(compat.to_string().parse(), Ok(compat));
+            let name = compat.to_string();
+            let bare = name.trim_start_matches("hpa-");
+            for spelling in [&name, bare, &format!("v{bare}")] {
+                assert_eq!(spelling.parse(), Ok(compat));
+            }
         }
         assert_eq!(Compat::default().to_string(), "hpa-1.37");
-        for bad in ["", "hpa", "1.37", "hpa-1.22", "hpa-1.39", "hpa-1.037", "hpa-1.+7", "hpa-2.37", "HPA-1.37"] {
+        for bad in [
+            "",
+            "hpa",
+            "1.22",
+            "v1.39",
+            "hpa-v1.37",
+            "1.37.2",
+            "1.+7",
+            "hpa-1.22",
+            "hpa-1.39",
+            "hpa-1.037",
+            "hpa-1.+7",
+            "hpa-2.37",
+            "HPA-1.37",
+        ] {
             assert!(bad.parse::<Compat>().is_err(), "{bad}");
         }
         assert_eq!(

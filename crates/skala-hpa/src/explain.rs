@@ -50,9 +50,13 @@ impl Outcome {
                 writeln!(out, "bounds: {before} is outside minReplicas and maxReplicas, so {after} at once")
             }
             Step::NoSelector => writeln!(out, "the target's selector cannot be used: the size stays"),
-            Step::Blocked { failed, best: None } => writeln!(out, "no metric gave a size ({failed} failed): the size stays"),
+            Step::Blocked { failed, best: None } => {
+                writeln!(out, "no metric gave a size ({failed} failed): the size stays")?;
+                writeln!(out, "  -> one metric that can be read and asks for this size or more would decide")
+            }
             Step::Blocked { failed, best: Some(best) } => {
-                writeln!(out, "{failed} failed and the others want {best}: a failed metric blocks shrinking, the size stays")
+                writeln!(out, "{failed} failed and the others want {best}: a failed metric blocks shrinking, the size stays")?;
+                writeln!(out, "  -> once every metric can be read, shrinking is possible again")
             }
             Step::Recommended { metric, replicas } => {
                 let title = self.trace.metrics.get(*metric).map_or("", |m| m.title.as_str());
@@ -94,8 +98,41 @@ fn tell_metric(out: &mut String, told: &MetricOutcome, trace: &MetricTrace) -> f
 }
 
 fn tell_pass(out: &mut String, pass: &Pass, trace: &MetricTrace, percent: bool) -> fmt::Result {
-    let unit = if percent { "%" } else { "m" };
-    write!(out, "{}{unit} of {}{unit} is {:.4}", pass.value, trace.target, pass.ratio)
+    let [value, target] = [pass.value, trace.target].map(|n| Amount::of(n as f64, trace, percent));
+    match trace.per_replicas {
+        Some(replicas) => write!(out, "{value} of {target} for each of {replicas} is {:.4}", pass.ratio),
+        None => write!(out, "{value} of {target} is {:.4}", pass.ratio),
+    }
+}
+
+/// A metric's value as people write it: a percentage, Mi of memory, and else a number or, below 1, thousandths.
+enum Amount {
+    Percent(f64),
+    Mebibytes(f64),
+    Units(f64),
+    Milli(f64),
+}
+
+impl Amount {
+    fn of(value: f64, trace: &MetricTrace, percent: bool) -> Amount {
+        match value {
+            percents if percent => Amount::Percent(percents),
+            milli if trace.title.starts_with("memory ") => Amount::Mebibytes(milli / 1000.0 / f64::from(1 << 20)),
+            milli if milli.abs() < 1000.0 && milli != 0.0 => Amount::Milli(milli),
+            milli => Amount::Units(milli / 1000.0),
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Percent(n) => write!(f, "{n:.0}%"),
+            Amount::Mebibytes(n) => write!(f, "{n:.1}Mi"),
+            Amount::Milli(n) => write!(f, "{n:.0}m"),
+            Amount::Units(n) => f.write_str(format!("{n:.3}").trim_end_matches('0').trim_end_matches('.')),
+        }
+    }
 }
 
 fn verdict(verdict: Verdict) -> &'static str {
@@ -117,8 +154,8 @@ fn tell_edges(out: &mut String, trace: &MetricTrace, percent: bool) -> fmt::Resu
     }
     let target = trace.target as f64 * trace.per_replicas.map_or(1.0, f64::from);
     let (low, high) = (target * (1.0 - trace.tolerance.down), target * (1.0 + trace.tolerance.up));
-    let unit = if percent { "%" } else { "m" };
-    writeln!(out, "  -> it changes nothing from {low:.0}{unit} to {high:.0}{unit}")
+    let [low, high] = [low, high].map(|n| Amount::of(n, trace, percent));
+    writeln!(out, "  -> from {low} to {high} it would ask for no change")
 }
 
 fn tell_windows(out: &mut String, up: Option<&Bound>, down: &Bound, before: i32, after: i32) -> fmt::Result {

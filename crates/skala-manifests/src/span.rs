@@ -1,11 +1,10 @@
 //! A duration as Kubernetes writes it: `15s`, `5m0s`, `1h30m`, `30.5s`.
 //!
-//! Decides: which texts are durations: Go's notation, not negative.
+//! Decides: which texts are durations: Go's notation, not negative. A bare number in an object means seconds.
 //! Method: each number is read as an integer part and a fraction in nanoseconds, so that nothing passes through a float.
 //! Invariants: at most 2^64 ns; a longer one is an error.
 //! Tested: `tests` below.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -118,7 +117,35 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-        Cow::<'_, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_any(TextOrSeconds)
+    }
+}
+
+struct TextOrSeconds;
+
+impl serde::de::Visitor<'_> for TextOrSeconds {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as 5m0s, or a number of seconds")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Span, E> {
+        Ok(Span(Duration::from_secs(seconds)))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Span, E> {
+        let seconds = u64::try_from(seconds).map_err(|_| E::custom(SpanError::Negative(seconds.to_string())))?;
+        Ok(Span(Duration::from_secs(seconds)))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Span, E> {
+        let duration = Duration::try_from_secs_f64(seconds);
+        duration.map(Span).map_err(|_| E::custom(format!("{seconds} is not a number of seconds")))
     }
 }
 

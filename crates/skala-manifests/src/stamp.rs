@@ -1,6 +1,7 @@
 //! A point in time as Kubernetes writes it.
 //!
-//! Decides: which texts are times: RFC 3339, from 1970 on.
+//! Decides: which texts are times: RFC 3339. One before 1970, such as the year 1 that Go prints for a time that is not set, is
+//!   taken for the beginning of 1970: long ago.
 //! Units: nanoseconds since the epoch, as in [`Time`].
 //! Invariants: printing keeps the precision of the value: whole seconds have no fraction, and reading back gives the same time.
 //! Tested: `tests` below.
@@ -38,7 +39,10 @@ impl Serialize for Stamp {
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Stamp, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map(Stamp).map_err(serde::de::Error::custom)
+        text.parse().map(Stamp).or_else(|error| match text.parse::<jiff::Timestamp>() {
+            Ok(before) if before < jiff::Timestamp::UNIX_EPOCH => Ok(Stamp(Time::ZERO)),
+            _ => Err(serde::de::Error::custom(error)),
+        })
     }
 }
 
@@ -64,7 +68,10 @@ mod tests {
         }
         let offset: Stamp = serde_json::from_str("\"2026-11-20T22:27:00+01:00\"").unwrap();
         assert_eq!(offset.to_string(), "2026-11-20T21:27:00Z");
-        for bad in ["\"yesterday\"", "\"1969-12-31T23:59:59Z\"", "12", "\"2026-11-20\"", "\"9999-99-99T00:00:00Z\""] {
+        for long_ago in ["\"0001-01-01T00:00:00Z\"", "\"1969-12-31T23:59:59.9Z\"", "\"1970-01-01T00:30:00+01:00\""] {
+            assert_eq!(serde_json::from_str::<Stamp>(long_ago).unwrap(), Stamp(Time::ZERO), "{long_ago}");
+        }
+        for bad in ["\"yesterday\"", "\"1969-12-31\"", "12", "\"2026-11-20\"", "\"9999-99-99T00:00:00Z\""] {
             assert!(serde_json::from_str::<Stamp>(bad).is_err(), "{bad}");
         }
     }

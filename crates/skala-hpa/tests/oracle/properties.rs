@@ -1,5 +1,7 @@
 //! What always holds.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use skala_hpa::{
     Behavior, History, Input, MetricId, MetricSpec, Phase, Pod, PodReadings, PolicyKind, Reading, ReadyCondition, ReadyStatus,
@@ -84,6 +86,40 @@ proptest! {
         let (less, greater) = (size(low), size(low + more));
         prop_assert!(less.0 <= greater.0);
         prop_assert!(less.1 <= greater.1);
+    }
+
+    /// With every pod ready and measured; a pod that is missing or starting is filled in against the direction, on purpose.
+    #[test]
+    fn more_used_by_the_pods_never_asks_for_less(
+        seed in any::<u64>(),
+        size in 1i32..40,
+        percent in 1i32..200,
+        request in 1i64..5000,
+        used in prop::collection::vec((0i64..10_000, 0i64..10_000), 40),
+        kind in 0usize..3,
+    ) {
+        let mut w = World::random(seed);
+        (w.scale.spec_replicas, w.scale.status_replicas) = (size, size);
+        (w.spec.min_replicas, w.spec.max_replicas) = (Some(1), 1000);
+        w.spec.metrics = vec![match kind {
+            0 => MetricSpec::Resource { name: "memory".into(), target: Target::utilization(percent) },
+            1 => MetricSpec::Resource { name: "memory".into(), target: Target::average_value(request) },
+            _ => MetricSpec::Pods { metric: MetricId::default(), target: Target::average_value(request) },
+        }];
+        w.pods = vec![Pod { ready: ready(ReadyStatus::True), started_at: None, ..Pod::default() }; size as usize];
+        let mut asked = |more: bool| {
+            let value = |(low, rise): &(i64, i64)| if more { low + rise } else { *low };
+            let sample = |pair| Some(Sample { value: value(pair), timestamp: Time::ZERO, window: Duration::ZERO });
+            let samples = used.iter().take(size as usize).map(sample).collect();
+            let requests = Requests::Milli(vec![request; size as usize]);
+            w.readings = vec![Reading::Pods(PodReadings { samples, strangers: vec![], requests })];
+            let outcome = w.run();
+            (outcome.metrics.first().and_then(|m| m.proposal), outcome.desired_replicas)
+        };
+        let (less, greater) = (asked(false), asked(true));
+        prop_assert!(less.0.is_some());
+        prop_assert!(less.0 <= greater.0, "{less:?} {greater:?}");
+        prop_assert!(less.1 <= greater.1, "{less:?} {greater:?}");
     }
 
     /// Constant load settles: from any size, reconciling every 15 s with the same total ends in one size and stays.

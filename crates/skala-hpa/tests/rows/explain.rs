@@ -22,7 +22,7 @@ fn a_busy_service() {
         4 replicas, no change
         cpu resource utilization (percentage of request): proposes 11; 266% of 50% is 5.3200; with missing and unready pods filled in 133% of 50% is 2.6600; rounded up
           pods: 2 ready, 1 unready, 1 missing, 1 ignored
-          -> it changes nothing from 45% to 55%
+          -> from 45% to 55% it would ask for no change
         external metric queue(nil): failed: unable to get external metric shop/queue/nil: it is gone
         largest proposal: 11, by cpu resource utilization (percentage of request)
         windows: nothing recent holds 11 back
@@ -40,7 +40,7 @@ fn held_by_the_past() {
         10 -> 9 replicas: All metrics below target
         cpu resource utilization (percentage of request): proposes 4; 20% of 50% is 0.4000; rounded up
           pods: 10 ready, 0 unready, 0 missing, 0 ignored
-          -> it changes nothing from 45% to 55%
+          -> from 45% to 55% it would ask for no change
         largest proposal: 4, by cpu resource utilization (percentage of request)
         windows: 4 becomes 9: recommendations of the last 300 s hold shrinking back (9 at 1970-01-01T02:45:00.000Z)
           -> that one leaves the window at 1970-01-01T02:50:00.000Z
@@ -49,8 +49,8 @@ fn held_by_the_past() {
     let w = world(10).wants(20).behavior(Some(rules(300, &[policy(Pods, 9, 60)])), None).recommended(&[(200, 10)]);
     expect![[r#"
         10 replicas, no change
-        external metric queue(nil): proposes 20; 20000m of 1000m is 2.0000; rounded up
-          -> it changes nothing from 9000m to 11000m
+        external metric queue(nil): proposes 20; 20 of 1 for each of 10 is 2.0000; rounded up
+          -> from 9 to 11 it would ask for no change
         largest proposal: 20, by external metric queue(nil)
         windows: 20 becomes 10: recommendations of the last 300 s hold growing back (10 at 1970-01-01T02:43:20.000Z)
           -> that one leaves the window at 1970-01-01T02:48:20.000Z
@@ -82,10 +82,11 @@ fn nothing_to_decide() {
     let blocked = world(5).wants(2).metric(custom(Target::average_value(5)), failed()).run();
     expect![[r#"
         5 replicas, no change
-        external metric queue(nil): proposes 2; 2000m of 1000m is 0.4000; rounded up
-          -> it changes nothing from 4500m to 5500m
+        external metric queue(nil): proposes 2; 2 of 1 for each of 5 is 0.4000; rounded up
+          -> from 4.5 to 5.5 it would ask for no change
         pods metric rps: failed: unable to get metric rps: it is gone
         1 failed and the others want 2: a failed metric blocks shrinking, the size stays
+          -> once every metric can be read, shrinking is possible again
         error: invalid metrics (1 invalid out of 2), first error is: failed to get pods metric value: unable to get metric rps: it is gone
     "#]].assert_eq(&blocked.explain());
 }

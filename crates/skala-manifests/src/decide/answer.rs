@@ -150,18 +150,9 @@ impl Answer {
     }
 }
 
-/// The answer to a text that is no document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Refusal {
-    /// [`SCHEMA_VERSION`].
-    pub schema_version: u32,
-    /// What is wrong with it.
-    pub error: DocumentError,
-}
-
-impl From<DocumentError> for Refusal {
-    fn from(error: DocumentError) -> Refusal {
-        Refusal { schema_version: SCHEMA_VERSION, error }
+/// The answer to a text that is no document: as to one that is refused, but of no known size.
+impl From<DocumentError> for Answer {
+    fn from(error: DocumentError) -> Answer {
+        Answer::held(error, None, None)
     }
 }

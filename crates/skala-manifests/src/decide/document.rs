@@ -48,6 +48,8 @@ pub struct Document {
     pub history: Option<HistoryDoc>,
     /// Fields that mean nothing here.
     pub unknown: Vec<String>,
+    /// What is wrong with the rest, of a document of which only the size and the history could be read.
+    pub refused: Option<DocumentError>,
 }
 
 /// The target's scale, in short or as the API prints it.
@@ -125,6 +127,43 @@ impl Document {
             line: yaml::line_of(text, e.path()),
         })
     }
+}
+
+impl Document {
+    /// What an unreadable document still says about the size, so that its answer can be to keep that.
+    ///
+    /// # Errors
+    /// The error given, where there is no size either.
+    pub fn holding(text: &[u8], error: DocumentError) -> Result<Document, DocumentError> {
+        Document::kept(serde_json::from_slice(text).ok(), error)
+    }
+
+    /// The same of a YAML document.
+    ///
+    /// # Errors
+    /// The error given, where there is no size either.
+    pub fn holding_yaml(text: &str, error: DocumentError) -> Result<Document, DocumentError> {
+        let kept = yaml::parse(text).ok().and_then(|value| Kept::deserialize(value).ok());
+        Document::kept(kept, error)
+    }
+
+    fn kept(kept: Option<Kept>, error: DocumentError) -> Result<Document, DocumentError> {
+        match kept {
+            Some(Kept { scale: Some(scale), history }) => {
+                let history = history.and_then(|h| HistoryDoc::deserialize(h).ok());
+                Ok(Document { scale: Some(scale), history, refused: Some(error), ..Document::default() })
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// What an unreadable document is asked for.
+#[derive(Deserialize)]
+struct Kept {
+    scale: Option<ScaleDoc>,
+    #[serde(default)]
+    history: Option<Value>,
 }
 
 /// serde_json appends where it was; the line has a field of its own.

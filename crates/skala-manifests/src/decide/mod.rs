@@ -16,7 +16,7 @@ mod settings;
 mod spec;
 mod stream;
 
-pub use answer::{Answer, CurrentAnswer, MetricAnswer, Refusal, Report, SCHEMA_VERSION};
+pub use answer::{Answer, CurrentAnswer, MetricAnswer, Report, SCHEMA_VERSION};
 pub use document::{Document, ScaleDoc};
 pub use error::DocumentError;
 pub use readings::readings;
@@ -42,6 +42,9 @@ pub fn decide(document: &Document, now: Option<Time>) -> Answer {
 }
 
 fn decided(document: &Document, now: Option<Time>) -> Result<Answer, DocumentError> {
+    if let Some(error) = &document.refused {
+        return Err(error.clone());
+    }
     let now = document.now.map(|s| s.0).or(now).ok_or_else(|| DocumentError::at("now", "must be set"))?;
     let hpa = document.hpa.as_ref().ok_or_else(|| DocumentError::at("hpa", "must be set"))?;
     let settings = document.settings.settings()?;

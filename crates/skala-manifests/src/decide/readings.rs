@@ -11,7 +11,7 @@ use skala_hpa::{MetricSpec, Reading, Settings, Spec};
 use super::Document;
 use super::samples::Pods;
 use crate::Selector;
-use crate::object::{HorizontalPodAutoscaler, LabelSelector, MetricValue, hpa};
+use crate::object::{ExternalMetricValue, HorizontalPodAutoscaler, LabelSelector, MetricValue, hpa};
 
 /// Reads every metric of the spec.
 pub fn readings(
@@ -114,7 +114,9 @@ fn external(document: &Document, name: &str, selector: Option<&LabelSelector>) -
         Ok(selector) => selector.unwrap_or_default(),
         Err(error) => return Reading::Failed(error.to_string()),
     };
-    let matching = document.external_metrics.iter().filter(|v| &*v.metric_name == name && selector.matches(&v.metric_labels));
+    // The API was asked with the selector already; a value that came back without labels cannot be another's.
+    let ours = |v: &&ExternalMetricValue| v.metric_labels.is_empty() || selector.matches(&v.metric_labels);
+    let matching = document.external_metrics.iter().filter(|v| &*v.metric_name == name).filter(ours);
     let values: Result<Vec<i64>, _> = matching.map(|v| v.value.positive_milli()).collect();
     match values {
         Err(error) => Reading::Failed(format!("a value cannot be used: {error}")),

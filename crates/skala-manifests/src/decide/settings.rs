@@ -4,7 +4,6 @@
 //! Invariants: a setting that is not a usable number is refused with its name; absent ones have kube-controller-manager's defaults.
 //! Tested: `tests/it/decide.rs`.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,12 +16,12 @@ use crate::{Span, Stamp};
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SettingsDoc {
-    tolerance: Option<f64>,
-    cpu_initialization_period: Option<Period>,
-    initial_readiness_delay: Option<Period>,
-    downscale_stabilization: Option<Period>,
-    scale_up_limit_factor: Option<f64>,
-    scale_up_limit_minimum: Option<f64>,
+    tolerance: Option<Number>,
+    cpu_initialization_period: Option<Span>,
+    initial_readiness_delay: Option<Span>,
+    downscale_stabilization: Option<Span>,
+    scale_up_limit_factor: Option<Number>,
+    scale_up_limit_minimum: Option<Number>,
     compat: Option<String>,
     scale_to_zero: Option<bool>,
 }
@@ -34,12 +33,12 @@ impl SettingsDoc {
     /// For what is no usable number, and for an unknown release.
     pub fn settings(&self) -> Result<Settings, DocumentError> {
         let usual = Settings::default();
-        let share = |name: &str, value: Option<f64>, usual: f64| match value {
+        let share = |name: &str, value: Option<Number>, usual: f64| match value.map(|n| n.0) {
             None => Ok(usual),
             Some(v) if v.is_finite() && (0.0..=1e9).contains(&v) => Ok(v),
             Some(v) => Err(DocumentError::at(format!("settings.{name}"), format!("{v} is not a number from 0 to 1e9"))),
         };
-        let period = |value: Option<Period>, usual: Duration| value.map_or(usual, |p| p.0);
+        let period = |value: Option<Span>, usual: Duration| value.map_or(usual, |p| p.0);
         let compat = match &self.compat {
             None => usual.compat,
             Some(text) => text.parse::<Compat>().map_err(|e| DocumentError::at("settings.compat", e.to_string()))?,
@@ -57,39 +56,24 @@ impl SettingsDoc {
     }
 }
 
-/// A duration as text, or a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Period(Duration);
+/// A number, or the text of one, as in a flag of kube-controller-manager.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Number(f64);
 
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
-        struct Either;
-        impl serde::de::Visitor<'_> for Either {
-            type Value = Period;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as 5m0s, or a number of seconds")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Period, E> {
-                text.parse::<Span>().map(|s| Period(s.0)).map_err(E::custom)
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Period, E> {
-                Ok(Period(Duration::from_secs(seconds)))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Period, E> {
-                let seconds = u64::try_from(seconds).map_err(|_| E::custom(format!("the duration {seconds} is negative")))?;
-                Ok(Period(Duration::from_secs(seconds)))
-            }
-
-            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Period, E> {
-                let duration = Duration::try_from_secs_f64(seconds);
-                duration.map(Period).map_err(|_| E::custom(format!("{seconds} is not a number of seconds")))
-            }
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Number, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a number such as 0.1")]
+        enum Either {
+            Number(f64),
+            Text(String),
         }
-        deserializer.deserialize_any(Either)
+        match Either::deserialize(deserializer)? {
+            Either::Number(number) => Ok(Number(number)),
+            Either::Text(text) => text.trim().parse().map(Number).map_err(|_| {
+                serde::de::Error::custom(format!("'{}' is not a number", text.chars().take(60).collect::<String>()))
+            }),
+        }
     }
 }
 

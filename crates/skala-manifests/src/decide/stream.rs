@@ -2,7 +2,7 @@
 //!
 //! Decides: where a document begins and ends: JSON objects one after the other, on lines or not; a JSON array of them; YAML documents
 //!   between `---` lines.
-//! Inputs: any reader; the first character tells JSON from YAML.
+//! Inputs: any reader; the first character tells JSON from YAML, and a brace at the start of a line among YAML begins JSON.
 //! Method: braces are counted outside of texts. A document whose braces do not close swallows what follows, so at its end the lines
 //!   behind its first are read again, each on its own.
 //! Invariants: memory is bounded by the longest document that is allowed; every byte is looked at a bounded number of times.
@@ -106,7 +106,7 @@ impl<R: BufRead> Documents<R> {
                     self.rest = line.split_off(at);
                     self.rest_line = first + starts.len() - 1;
                     text.extend_from_slice(&line);
-                    return Some(Document::from_json(&text).map_err(|e| shifted(e, first)));
+                    return Some(json(&text, first));
                 }
                 Found::Broken(message) => {
                     self.lost = Some(column);
@@ -153,7 +153,7 @@ impl<R: BufRead> Documents<R> {
         loop {
             let mut text: Vec<u8> = Vec::new();
             let mut first = self.rest_line;
-            let mut any = false;
+            let (mut any, mut flow) = (false, false);
             let more = loop {
                 let (number, mut line) = match self.line() {
                     Ok(Some(line)) => line,
@@ -177,8 +177,18 @@ impl<R: BufRead> Documents<R> {
                 if line.trim_ascii_end() == b"..." {
                     break true;
                 }
+                // No block of YAML goes on with a brace at the start of a line: text that was no document, or one, ends here.
+                if any && line[0] == b'{' && !flow {
+                    self.rest = line;
+                    self.rest_line = number;
+                    self.form = Some(Form::Json);
+                    break true;
+                }
                 let blank = line.trim_ascii_start().is_empty() || line.trim_ascii_start().starts_with(b"#");
-                any |= !blank && !line.starts_with(b"%");
+                if !any && !blank && !line.starts_with(b"%") {
+                    any = true;
+                    flow = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+                }
                 if !line.starts_with(b"%") || any {
                     text.extend_from_slice(&line);
                 }
@@ -187,11 +197,14 @@ impl<R: BufRead> Documents<R> {
                 }
             };
             if any {
-                let read = match std::str::from_utf8(&text) {
-                    Ok(text) => Document::from_yaml(text),
-                    Err(_) => Err(plain("the document is not UTF-8")),
-                };
-                return Some(read.map_err(|e| shifted(e, first)));
+                return Some(match std::str::from_utf8(&text) {
+                    Ok(text) => Document::from_yaml(text).or_else(|error| {
+                        // What is missing at the end is told of the last line, not of the one behind it.
+                        let line = error.line.map(|l| l.min(text.lines().count().max(1)));
+                        Document::holding_yaml(text, shifted(DocumentError { line, ..error }, first))
+                    }),
+                    Err(_) => Err(shifted(plain("the document is not UTF-8"), first)),
+                });
             }
             if !more {
                 return None;
@@ -230,7 +243,7 @@ impl<R: BufRead> Iterator for Documents<R> {
 
     fn next(&mut self) -> Option<Result<Document, DocumentError>> {
         if let Some((number, line)) = self.again.next() {
-            return Some(Document::from_json(&line).map_err(|e| shifted(e, number)));
+            return Some(json(&line, number));
         }
         if self.ended {
             return None;
@@ -246,6 +259,11 @@ impl<R: BufRead> Iterator for Documents<R> {
             Some(Form::Json | Form::Array) => self.next_json(),
         }
     }
+}
+
+/// One document; of an unreadable one the size, where that can be read.
+fn json(text: &[u8], first: usize) -> Result<Document, DocumentError> {
+    Document::from_json(text).or_else(|e| Document::holding(text, shifted(e, first)))
 }
 
 fn plain(message: &str) -> DocumentError {

@@ -30,9 +30,15 @@ pub(super) fn parse(text: &str) -> Option<Quantity> {
     let digits = || whole.bytes().chain(fraction.bytes()).map(|d| d - b'0');
     let places = i32::try_from(fraction.len()).unwrap_or(FAR);
     let (form, nano, last) = match scale(suffix)? {
-        Scale::Ten(form, exponent) => (form, scaled(digits(), 1, exponent - places + 9), exponent - places),
+        Scale::Ten(form, exponent) => (
+            form,
+            exact(digits(), 1, exponent - places + 9).unwrap_or_else(|| scaled(digits(), 1, exponent - places + 9)),
+            exponent - places,
+        ),
         Scale::Two(power) => {
-            let capped = scaled(digits(), 1_i128 << power, 9 - places).min(i128::from(i64::MAX) * UNIT);
+            let factor = 1_i128 << power;
+            let nano = exact(digits(), factor, 9 - places).unwrap_or_else(|| scaled(digits(), factor, 9 - places));
+            let capped = nano.min(i128::from(i64::MAX) * UNIT);
             (Form::Binary, capped, -places)
         }
     };
@@ -61,6 +67,15 @@ fn scale(suffix: &str) -> Option<Scale> {
     let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
     let near = exponent.clamp(i64::from(-FAR), i64::from(FAR));
     Some(Scale::Ten(Form::Exponent, i32::try_from(near).unwrap_or(FAR)))
+}
+
+/// The same as [`scaled`] where the whole product fits, as it does for nearly every quantity there is; `None` elsewhere.
+fn exact(digits: impl Iterator<Item = u8>, factor: i128, exponent: i32) -> Option<i128> {
+    let mut value = 0_i128;
+    for digit in digits {
+        value = value.checked_mul(10)?.checked_add(i128::from(digit))?;
+    }
+    value.checked_mul(factor)?.checked_mul(10_i128.checked_pow(u32::try_from(exponent).ok()?)?)
 }
 
 /// `digits * factor * 10^exponent`, rounded up to an integer, capped.

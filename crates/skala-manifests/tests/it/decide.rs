@@ -354,3 +354,34 @@ fn wrong_types_have_their_path_and_line() {
     let odd = answer(&with(document("1"), "/podsMetrics", json!([])));
     assert!(odd.report.warnings.iter().any(|w| w.contains("podsMetrics")));
 }
+
+#[test]
+fn spellings_of_others_mean_the_same() {
+    for settings in [
+        json!({"tolerance": "0.1", "scaleUpLimitFactor": "2.0"}),
+        json!({"compat": "v1.37"}),
+        json!({"compat": "1.36"}),
+        json!({"tolerance": null, "compat": null, "downscaleStabilization": null}),
+    ] {
+        assert_eq!(desired(&with(document("1"), "/settings", settings.clone())), Some(6), "{settings}");
+    }
+    assert_eq!(desired(&with(document("1"), "/podMetrics/0/window", json!(30))), Some(6));
+    // Go prints a time that is not set as the first year.
+    let unset = json!("0001-01-01T00:00:00Z");
+    assert_eq!(desired(&with(document("1"), "/pods/0/status/startTime", unset.clone())), Some(6));
+    let history = json!({"recommendations": [{"at": unset, "replicas": 9}]});
+    assert_eq!(desired(&with(document("100m"), "/history", history)), Some(1));
+}
+
+#[test]
+fn an_external_value_without_labels_answers_any_selector() {
+    let metric = json!({"type": "External", "external": {"metric": {"name": "queue", "selector": {"matchLabels": {"shard": "a"}}},
+        "target": {"type": "AverageValue", "averageValue": "1"}}});
+    let of = |labels: Value| {
+        let value = json!({"metricName": "queue", "metricLabels": labels, "timestamp": NOW, "value": "6"});
+        let doc = with(document("1"), "/hpa/spec/metrics", json!([metric]));
+        desired(&with(doc, "/externalMetrics", json!([value])))
+    };
+    assert_eq!([of(Value::Null), of(json!({})), of(json!({"shard": "a"}))], [Some(6); 3]);
+    assert_eq!(of(json!({"shard": "b"})), Some(3), "another series is none of its own");
+}

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use proptest::prelude::*;
-use skala_manifests::decide::Documents;
+use skala_manifests::decide::{Answer, Documents, decide};
 
 /// Per document: its `now`, or `!` with the line of what is wrong.
 fn read(text: &str) -> Vec<String> {
@@ -15,7 +15,10 @@ fn read_bytes(text: &[u8], limit: usize) -> Vec<String> {
     let documents = Documents::bounded(BufReader::with_capacity(7, text), limit);
     documents
         .map(|d| match d {
-            Ok(document) => document.now.map_or("-".to_owned(), |now| now.to_string()[17..19].to_owned()),
+            Ok(document) => match document.refused {
+                Some(error) => format!("!{}", error.line.unwrap()),
+                None => document.now.map_or("-".to_owned(), |now| now.to_string()[17..19].to_owned()),
+            },
             Err(error) => format!("!{}", error.line.unwrap()),
         })
         .collect()
@@ -88,9 +91,52 @@ fn yaml_documents() {
     assert_eq!(read(text), ["01", "02", "03"]);
     let broken =
         "---\nnow: 2026-11-20T10:00:01Z\nnow: 2026-11-20T10:00:02Z\n---\npods: [\n---\npods: 7\n---\nnow: 2026-11-20T10:00:03Z\n";
-    assert_eq!(read(broken), ["!3", "!6", "!7", "03"]);
+    assert_eq!(read(broken), ["!3", "!5", "!7", "03"]);
     assert_eq!(read_bytes(b"now: \xff\n---\nnow: 2026-11-20T10:00:03Z\n", 1000), ["!1", "03"]);
     assert_eq!(read("%YAML 1.2\n---\nnow: 2026-11-20T10:00:01Z\n"), ["01"]);
+}
+
+#[test]
+fn json_behind_text_that_is_none() {
+    let (a, b) = (doc(1), doc(2));
+    assert_eq!(read(&format!("hello\n{a}\n{b}\n")), ["!1", "01", "02"]);
+    assert_eq!(read(&format!("a: [\n{}\n{b}\n", pretty(1))), ["!1", "01", "02"]);
+    assert_eq!(read(&format!("now: 2026-11-20T10:00:03Z\n{a}\n")), ["03", "01"]);
+    let garbage = [b"\x80\xff\x00\n\x01".as_slice(), b"\n", a.as_bytes(), b"\n"].concat();
+    assert_eq!(read_bytes(&garbage, 1000), ["!1", "01"]);
+    // A flow that begins a document may have its braces where it likes.
+    assert_eq!(read(&format!("# a comment\n{{now: 2026-11-20T10:00:03Z,\n\"pods\":\n[\n{{}}]}}\n---\n{b}\n")), ["03", "02"]);
+}
+
+#[test]
+fn an_unreadable_document_still_has_a_size() {
+    let scale = "\"scale\": {\"specReplicas\": 5, \"selector\": \"a=b\"}";
+    let history = "\"history\": {\"recommendations\": [{\"at\": \"2026-11-20T10:00:00Z\", \"replicas\": 7}]}";
+    for (text, replicas) in [
+        (format!("{{\"now\": 7, {scale}, {history}}}"), Some(5)),
+        (format!("{{\"hpa\": {{\"spec\": {{\"maxReplicas\": 9223372036854775808}}}}, {scale}, {history}}}"), Some(5)),
+        (
+            format!(
+                "---\nnow: yesterday\n{}: 5, selector: a=b}}\nhistory: {{recommendations: [{{at: 2026-11-20T10:00:00Z, replicas: 7}}]}}\n",
+                "scale: {specReplicas"
+            ),
+            Some(5),
+        ),
+        (format!("{{\"now\": 7, {}}}", scale.replace('5', "5e9")), None),
+        (format!("{{\"now\": 7, {scale}, {scale}}}"), None),
+        (format!("{{\"now\": 1e999, {scale}, {history}}}"), Some(5)),
+        (format!("{{\"now\": NaN, {scale}}}"), None),
+    ] {
+        let documents: Vec<_> = Documents::new(text.as_bytes()).collect();
+        assert_eq!(documents.len(), 1, "{text}");
+        let answer = match &documents[0] {
+            Ok(document) => decide(document, None),
+            Err(error) => Answer::from(error.clone()),
+        };
+        assert!(answer.error.is_some() && !answer.rescale, "{text}: {answer:?}");
+        assert_eq!((answer.desired_replicas, answer.current_replicas), (replicas, replicas), "{text}");
+        assert_eq!(answer.history.is_some_and(|h| h.recommendations[0].replicas == 7), replicas.is_some(), "{text}");
+    }
 }
 
 #[test]

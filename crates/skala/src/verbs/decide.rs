@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 
 use anyhow::Context;
 use serde::Serialize;
-use skala_manifests::decide::{Documents, Refusal, decide};
+use skala_manifests::decide::{Answer, Documents, decide};
 
 use crate::cli::DecideArgs;
 use crate::exit::{Exit, FAILED, Outcome};
@@ -58,7 +58,7 @@ fn decide_all(args: &DecideArgs, input: impl BufRead, output: &mut impl Write) -
                 match (args.explain, error.line) {
                     (true, Some(number)) => writeln!(output, "line {number}: {error}")?,
                     (true, None) => writeln!(output, "{error}")?,
-                    (false, _) => line(output, &Refusal::from(error))?,
+                    (false, _) => line(output, &Answer::from(error))?,
                 }
             }
         }

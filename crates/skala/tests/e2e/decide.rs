@@ -80,3 +80,13 @@ fn standard_input_a_moment_and_an_explanation() {
     let missing = skala.run(&["decide", "nowhere.json"]);
     assert!(missing.code == Some(1) && missing.stderr.contains("nowhere.json"), "{missing:?}");
 }
+
+#[test]
+fn a_second_reading_of_the_rules_agrees() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/conformance");
+    let ran =
+        std::process::Command::new("python3").args([script, "--cases", "2000", "--seed", "7", "--skala", crate::BINARY]).output();
+    let ran = ran.expect("python3 is there");
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && told.contains("2000 cases") && told.contains(" 0 differ"), "{told}{:?}", ran.stderr);
+}
