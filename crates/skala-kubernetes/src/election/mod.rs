@@ -152,7 +152,11 @@ impl Elector {
                     }
                     self.pause(began)
                 }
-                _ = stop.wait_for(|stop| *stop) => break,
+                told = stop.wait_for(|stop| *stop) => match told {
+                    Ok(_) => break,
+                    // Nobody is left to say that everything was finished: the lease must run out by itself.
+                    Err(_) => return,
+                },
             };
             if self.leadership.leads() != led {
                 led = !led;
@@ -160,7 +164,11 @@ impl Elector {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                told = stop.wait_for(|stop| *stop) => match told {
+                    Ok(_) => break,
+                    // Nobody is left to say that everything was finished: the lease must run out by itself.
+                    Err(_) => return,
+                },
             }
         }
         self.leadership.stand_down();

@@ -42,7 +42,7 @@ fn a_queue_in_redis_behind_a_password_scales_workers() {
     let address = format!("redis://:${{PASSWORD}}@{}", redis.address());
     cluster.put(
         &json!({"apiVersion": "skala.dev/v1alpha1", "kind": "Autoscaler", "metadata": {"name": "worker", "namespace": "shop"},
-        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker"}, "maxReplicas": 20,
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker"}, "maxReplicas": 20, "staleAfter": "3s",
             "secrets": [{"name": "PASSWORD", "secretKeyRef": {"name": "login", "key": "password"}}],
             "triggers": [{"name": "jobs", "averageValue": "5", "redis": {"address": address, "list": "jobs"}}]}}),
     );
