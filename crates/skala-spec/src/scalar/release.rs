@@ -25,7 +25,9 @@ impl FromStr for HpaRelease {
             (Some(first), Some(last)) => format!("use `{first}` to `{last}`"),
             _ => format!("use `{}`", skala_hpa::Compat::default()),
         };
-        text.parse().map(HpaRelease).map_err(|_| ScalarError::new("is not a release that skala knows", range))
+        // One spelling in a file: `1.30` without quotes would be the number 1.3.
+        let release = text.parse().ok().filter(|release: &skala_hpa::Compat| release.to_string() == text);
+        release.map(HpaRelease).ok_or_else(|| ScalarError::new("is not a release that skala knows", range))
     }
 }
 
