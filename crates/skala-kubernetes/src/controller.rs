@@ -34,6 +34,8 @@ use crate::watch::{Key, Scope, Store, follow};
 const CHANGES: usize = 10_000;
 /// How long workers may finish what they have begun.
 const FINISH: Duration = Duration::from_secs(10);
+/// Looks come this part of a sync period early, so that a change is answered within one: reading, deciding and writing take time.
+const HEADROOM: u32 = 16;
 /// Shortest sync period.
 const LEAST_PERIOD: Duration = Duration::from_secs(1);
 
@@ -198,7 +200,7 @@ fn watches(tasks: &mut JoinSet<()>, r: &Reconciler, changes: &mpsc::Sender<Key>)
 /// Hands due objects to workers, for ever.
 async fn hand_out(shared: &Arc<Shared>, workers: &mut JoinSet<(Key, Ended)>, mut changed: mpsc::Receiver<Key>) {
     let r = &shared.reconciler;
-    let mut queue = Queue::new(r.settings.sync_period, Instant::now());
+    let mut queue = Queue::new(r.settings.sync_period - r.settings.sync_period / HEADROOM, Instant::now());
     let (mut term, mut tidied) = (0, Instant::now());
     loop {
         *shared.turned.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
