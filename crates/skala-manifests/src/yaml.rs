@@ -2,7 +2,7 @@
 //!
 //! Decides: which YAML objects and documents may be written in: scalar keys, core tags, anchors and aliases.
 //! Method: events of `saphyr-parser`; plain scalars by the YAML 1.2 core schema; aliases are copied in, against a budget of nodes.
-//! Invariants: at most [`MAX_DEPTH`] levels and [`MAX_NODES`] nodes; no key twice.
+//! Invariants: at most `MAX_DEPTH` levels and `MAX_NODES` nodes; no key twice.
 //! Tested: `tests` below.
 
 use std::collections::BTreeMap;
