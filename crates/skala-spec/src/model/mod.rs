@@ -28,7 +28,7 @@ pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{
     Aim, FullAim, LatencyMetric, LatencyTargets, Measure, Metric, MetricEntry, MetricProblem, Outside, OutsideTarget, Percentile,
 };
-pub use names::is_dns_label;
+pub use names::{TAKEN_METRIC_NAMES, is_dns_label};
 pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
 pub use route::{Balance, Route};

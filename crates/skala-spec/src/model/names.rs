@@ -36,3 +36,30 @@ pub(super) fn overlays(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "object", "description": "Any part of the file above; checked as if it stood there.", "x-overlay": true}
     })
 }
+
+/// Names that no metric from outside may have: they mean something else in decisions or formulas.
+pub const TAKEN_METRIC_NAMES: [&str; 23] = [
+    "cpu",
+    "memory",
+    "requestsPerSecond",
+    "latency",
+    "concurrency",
+    "formula",
+    "max",
+    "min",
+    "sum",
+    "avg",
+    "mean",
+    "count",
+    "abs",
+    "floor",
+    "ceil",
+    "round",
+    "float",
+    "int",
+    "replicas",
+    "true",
+    "false",
+    "and",
+    "or",
+];

@@ -5,7 +5,7 @@
 //! Tested: `tests/it/import/keda.rs`.
 
 use serde_json::{Map, Value, json};
-use skala_spec::model::Source;
+use skala_spec::model::{Source, TAKEN_METRIC_NAMES};
 use skala_spec::scalar::{Cron, ZoneName};
 
 use super::super::draft::{Aim, Goal, Metric, Outside, Pod, Scaler, What, Window};
@@ -19,33 +19,6 @@ use super::auth::Parameter;
 use super::params::Params;
 use super::{http, kafka, nats, postgres, prometheus, rabbitmq, redis};
 use crate::Quantity;
-
-/// Names that mean something else in decisions and formulas.
-const TAKEN: [&str; 23] = [
-    "cpu",
-    "memory",
-    "requestsPerSecond",
-    "latency",
-    "concurrency",
-    "formula",
-    "max",
-    "min",
-    "sum",
-    "avg",
-    "mean",
-    "count",
-    "abs",
-    "floor",
-    "ceil",
-    "round",
-    "float",
-    "int",
-    "replicas",
-    "true",
-    "false",
-    "and",
-    "or",
-];
 
 /// What a reader of a kind makes of a trigger.
 pub(super) struct Read {
@@ -118,7 +91,9 @@ pub(super) fn read(object: &Object, mut trigger: Fields<'_>, to: To, scaler: &mu
         }
     };
     trigger.finish(notes);
-    let taken = |n: &str| TAKEN.contains(&n) || scaler.metrics.iter().any(|m| matches!(&m.what, What::Outside(o) if o.name == n));
+    let taken = |n: &str| {
+        TAKEN_METRIC_NAMES.contains(&n) || scaler.metrics.iter().any(|m| matches!(&m.what, What::Outside(o) if o.name == n))
+    };
     let outside = Outside { name: unique(name, '_', taken), kind, source, goal, activation };
     scaler.metrics.push(Metric { line, field, v2: None, what: What::Outside(outside) });
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{HOUR, Scaling, check_fallback, range};
+use crate::model::TAKEN_METRIC_NAMES;
 use crate::model::{Measure, Metric, MetricEntry, MetricProblem, Mode, Outside};
 use crate::problem::Text;
 use crate::scalar::{CpuTarget, Dur, MemoryTarget};
@@ -12,32 +13,6 @@ use crate::semantic::Cx;
 const QUARTER: Duration = Duration::from_secs(900);
 /// Most metrics of a service.
 const MOST: usize = 63;
-/// Names that mean something else in decisions or formulas.
-const TAKEN: [&str; 23] = [
-    "cpu",
-    "memory",
-    "requestsPerSecond",
-    "latency",
-    "concurrency",
-    "formula",
-    "max",
-    "min",
-    "sum",
-    "avg",
-    "mean",
-    "count",
-    "abs",
-    "floor",
-    "ceil",
-    "round",
-    "float",
-    "int",
-    "replicas",
-    "true",
-    "false",
-    "and",
-    "or",
-];
 
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let (of, at) = (scaling.of, scaling.field("metrics"));
@@ -80,7 +55,7 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
 fn twice(measure: &Measure, seen: &mut Vec<String>, item: &str, cx: &mut Cx<'_>) {
     let name = measure.name();
     let outside = matches!(measure, Measure::Outside(_));
-    if outside && TAKEN.contains(&name.as_str()) {
+    if outside && TAKEN_METRIC_NAMES.contains(&name.as_str()) {
         let text = Text::new(format!("`{name}` means something else in decisions and formulas"))
             .fix(format!("give it another name, such as `{name}_outside`"));
         cx.report("E0515", &format!("{item}.name"), text);
