@@ -6,7 +6,18 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Decide; know no sockets, files, clocks.
-const PURE: &[&str] = &["skala-types", "skala-spec", "skala-hpa", "skala-autoscaler", "skala-balance", "skala-manifests"];
+const PURE: &[&str] = &[
+    "skala-types",
+    "skala-spec",
+    "skala-hpa",
+    "skala-autoscaler",
+    "skala-balance",
+    "skala-manifests",
+    "skala-capacity",
+    "skala-trace",
+    "skala-forecast",
+    "skala-sim",
+];
 /// Talk; do not know one another, except `skala-runtime`.
 const EDGE: &[&str] =
     &["skala-runtime", "skala-gateway", "skala-controller", "skala-load", "skala-console", "skala-signals", "skala-kubernetes"];

@@ -8,6 +8,7 @@
 mod autoscaling;
 mod behavior;
 mod budget;
+mod capacity;
 mod command;
 mod downstream;
 mod metric;
@@ -23,6 +24,7 @@ mod v2;
 pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
 pub use budget::{Budget, Floor, GivesWay};
+pub use capacity::{Capacity, Scalability, ServiceCapacity, Times, TokenTimes};
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
-use super::{Budget, Database, LatencyTargets, Provider, Route, Service};
+use super::{Budget, Capacity, Database, LatencyTargets, Provider, Route, Service};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
 
 /// A platform: the services of one AI backend, and how requests reach them.
@@ -49,6 +49,9 @@ pub struct Platform {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Budget>")]
     pub budgets: IndexMap<String, Budget>,
+    /// What the platform is expected to carry and what its parts can do, for `skala plan` and `skala simulate`. Reload: live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// Overlays by name, such as `staging`, chosen with `--env`. Mappings merge by key; lists and single values replace; `null`
     /// removes. Every overlay is checked, chosen or not. Reload: as the field that it changes.
     #[serde(default, skip_serializing)]

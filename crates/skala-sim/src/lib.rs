@@ -1,0 +1,13 @@
+//! A discrete-event simulator of a platform: its stations in virtual time, driven by the code that decides in production.
+//!
+//! Decides: nothing of its own: `skala_balance::Station` admits and balances, `skala_autoscaler::plan` scales.
+//! Inputs: a [`Scenario`], a stream of arrivals, a seed.
+//! Invariants: the same seed gives the same outcome, byte for byte; work is conserved; memory does not grow with the trace.
+
+mod dist;
+mod outcome;
+mod scenario;
+
+pub use dist::Dist;
+pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
+pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};
