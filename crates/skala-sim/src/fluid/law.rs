@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn quantiles_and_survival_agree_and_the_mean_is_kept() {
-        for dist in [Dist::Exponential { mean: 0.1 }, Dist::LogNormal { mean: 0.1, cv: 2.0 }, Dist::LogNormal { mean: 0.1, cv: 0.3 }] {
+        for dist in
+            [Dist::Exponential { mean: 0.1 }, Dist::LogNormal { mean: 0.1, cv: 2.0 }, Dist::LogNormal { mean: 0.1, cv: 0.3 }]
+        {
             let law = Law::try_new(&dist, "t").expect("sound");
             for p in [0.1, 0.5, 0.9, 0.95, 0.99] {
                 let p = ((p * TABLE as f64).floor() + 0.5) / TABLE as f64;

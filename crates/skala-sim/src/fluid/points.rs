@@ -78,11 +78,6 @@ impl Points {
         let waited = (0..POINTS).map(beyond).sum::<f64>() / POINTS as f64;
         (1.0 - turn.chance) * at_once + turn.chance * waited.max(at_once)
     }
-
-    /// The mean of chance's wait and the fluid's, seconds.
-    pub(crate) fn mean_wait(turn: &Turn, served: &Served) -> f64 {
-        f64::midpoint(served.waits.0, served.waits.1) + turn.chance * turn.tail
-    }
 }
 
 fn nanos(seconds: f64) -> u64 {

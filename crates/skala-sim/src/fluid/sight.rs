@@ -9,6 +9,7 @@ use std::time::Duration;
 use skala_autoscaler::StationWindows;
 use skala_types::{Distribution, ReplicaId, SketchLayout, StationSample, Time};
 
+use super::station::Turn;
 use crate::control::{Load, Sight};
 
 /// Ticks of the slow window.
@@ -25,6 +26,7 @@ pub(crate) struct Tick {
     pub(crate) completions: f64,
     pub(crate) errors: f64,
     pub(crate) refused: f64,
+    pub(crate) late: f64,
     pub(crate) busy: f64,
     pub(crate) waiting: f64,
     latency: Times,
@@ -62,7 +64,10 @@ impl Times {
             if *weight == 0.0 {
                 continue;
             }
-            let (from, to) = (if i == 0 { 0 } else { SketchLayout::upper_nanos((i << SHIFT) - 1) }, SketchLayout::upper_nanos(((i + 1) << SHIFT) - 1));
+            let (from, to) = (
+                if i == 0 { 0 } else { SketchLayout::upper_nanos((i << SHIFT) - 1) },
+                SketchLayout::upper_nanos(((i + 1) << SHIFT) - 1),
+            );
             while next < 4 && shares[next] * self.weight <= seen + weight {
                 let part = ((shares[next] * self.weight - seen) / weight).clamp(0.0, 1.0);
                 found[next] = (from as f64 + (to - from) as f64 * part) / 1e9;
@@ -85,7 +90,28 @@ impl Tick {
     fn new() -> Tick {
         let (latency, wait, service) = (Times::new(), Times::new(), Distribution::default());
         let zero = 0.0;
-        Tick { seconds: zero, arrivals: zero, completions: zero, errors: zero, refused: zero, busy: zero, waiting: zero, latency, wait, service }
+        Tick {
+            seconds: zero,
+            arrivals: zero,
+            completions: zero,
+            errors: zero,
+            refused: zero,
+            late: zero,
+            busy: zero,
+            waiting: zero,
+            latency,
+            wait,
+            service,
+        }
+    }
+
+    /// What a step brought.
+    pub(crate) fn pass(&mut self, turn: &Turn, seconds: f64) {
+        self.seconds += seconds;
+        self.arrivals += turn.arrivals;
+        self.completions += turn.completions;
+        self.busy += turn.busy;
+        self.waiting += turn.waiting;
     }
 
     /// Requests that were dispatched, with their points.
@@ -119,7 +145,7 @@ impl Whole {
 pub(crate) struct View {
     pub(crate) open: Tick,
     closed: VecDeque<StationSample>,
-    rests: [Whole; 4],
+    rests: [Whole; 5],
     /// Busy server-seconds per ready replica so far, and where each replica began.
     per_replica: f64,
     begun: BTreeMap<ReplicaId, f64>,
@@ -135,7 +161,7 @@ impl View {
         View {
             open: Tick::new(),
             closed: VecDeque::new(),
-            rests: [Whole::default(); 4],
+            rests: [Whole::default(); 5],
             per_replica: 0.0,
             begun: BTreeMap::new(),
             in_flight: 0.0,
@@ -162,11 +188,11 @@ impl View {
     }
 
     /// Closes the tick at `now`.
-    pub(crate) fn close(&mut self, now: Time, waiting: f64, in_service: f64) {
+    pub(crate) fn close(&mut self, now: Time, waiting: f64, in_service: f64, scv: f64) {
         let tick = &mut self.open;
         let secs = if tick.seconds > 0.0 { tick.seconds } else { 1.0 };
         let mut service = tick.service;
-        let [arrivals, completions, errors, refused] = &mut self.rests;
+        let [arrivals, completions, errors, refused, late] = &mut self.rests;
         service.count = completions.take(tick.completions);
         let sample = StationSample {
             at: now,
@@ -175,6 +201,7 @@ impl View {
             completions: service.count,
             errors: errors.take(tick.errors),
             refused: refused.take(tick.refused),
+            late: late.take(tick.late),
             waiting: waiting.round() as u32,
             in_flight: in_service.round() as u32,
             in_flight_mean: tick.busy / secs,
@@ -182,10 +209,10 @@ impl View {
             latency: tick.latency.take(),
             service: if service.count > 0 { service } else { Distribution::default() },
             wait: tick.wait.take(),
-            ..StationSample::default()
+            service_scv: (service.count > 1).then_some(scv),
         };
         (tick.seconds, tick.arrivals, tick.completions, tick.errors) = (0.0, 0.0, 0.0, 0.0);
-        (tick.refused, tick.busy, tick.waiting) = (0.0, 0.0, 0.0);
+        (tick.refused, tick.late, tick.busy, tick.waiting) = (0.0, 0.0, 0.0, 0.0);
         self.closed.push_back(sample);
         if self.closed.len() > SLOW {
             self.closed.pop_front();
@@ -223,6 +250,7 @@ fn together(of: &VecDeque<StationSample>) -> Option<StationSample> {
         completions: of.iter().map(|s| s.completions).sum(),
         errors: of.iter().map(|s| s.errors).sum(),
         refused: of.iter().map(|s| s.refused).sum(),
+        late: of.iter().map(|s| s.late).sum(),
         in_flight_mean: mean(|s| s.in_flight_mean),
         waiting_mean: mean(|s| s.waiting_mean),
         latency: mixed(of.iter().map(|s| &s.latency)),
@@ -237,7 +265,9 @@ fn mixed<'a>(of: impl Iterator<Item = &'a Distribution>) -> Distribution {
     for d in of {
         let n = d.count as f64;
         sum.count += d.count;
-        for (to, from) in [(&mut sum.mean, d.mean), (&mut sum.p50, d.p50), (&mut sum.p90, d.p90), (&mut sum.p95, d.p95), (&mut sum.p99, d.p99)] {
+        for (to, from) in
+            [(&mut sum.mean, d.mean), (&mut sum.p50, d.p50), (&mut sum.p90, d.p90), (&mut sum.p95, d.p95), (&mut sum.p99, d.p99)]
+        {
             *to += from * n;
         }
     }

@@ -115,20 +115,13 @@ impl Station {
         self.in_service = (self.in_service - requests).max(0.0);
     }
 
-    /// Nobody waits any more: those who did are refused.
-    pub(crate) fn give_up(&mut self, now: f64, turn: &mut Turn) {
-        turn.refused.extend(self.queue.drain(..).map(|d| (d.from, d.count, (now - d.from).max(0.0))));
-        self.backlog = 0.0;
-    }
-
     /// Goes on by a step.
     pub(crate) fn step(&mut self, span: &Span, turn: &mut Turn) {
         let service = self.law.mean(span.tokens);
-        let before = (self.in_service, turn.served.len());
+        let before = self.in_service;
         *turn = Turn { served: std::mem::take(&mut turn.served), refused: std::mem::take(&mut turn.refused), ..Turn::default() };
         turn.served.clear();
         turn.refused.clear();
-        let _ = before.1;
         turn.service = service;
         turn.arrivals = span.rate * span.lasts;
         self.expire(span.now, turn);
@@ -137,7 +130,7 @@ impl Station {
         self.in_service -= surplus;
         self.flow(span, service, turn);
         let begun: f64 = turn.served.iter().map(|s| s.count).sum();
-        turn.completions = (before.0 + begun - self.in_service).max(0.0);
+        turn.completions = (before + begun - self.in_service).max(0.0);
         self.chance(span, service, turn);
         turn.waiting = f64::midpoint(waiting_before, self.waiting()) * span.lasts;
     }

@@ -35,7 +35,8 @@ impl Waiting {
         if self.tables.len() >= TABLES && !self.tables.contains_key(&servers) {
             self.tables.clear();
         }
-        let table = self.tables.entry(servers).or_insert_with(|| (0..=STEPS).map(|i| erlang_c(servers, utilisation_at(i))).collect());
+        let table =
+            self.tables.entry(servers).or_insert_with(|| (0..=STEPS).map(|i| erlang_c(servers, utilisation_at(i))).collect());
         // The grid is finer towards 1, where the chance is steep.
         let at = (1.0 - (1.0 - rho).sqrt()) * STEPS as f64;
         let below = (at as usize).min(STEPS - 1);

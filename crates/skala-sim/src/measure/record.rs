@@ -56,8 +56,6 @@ pub struct Flow<'a> {
     pub wait: &'a [(u64, f64)],
     /// Longest wait, seconds.
     pub worst_wait: f64,
-    /// Time that servers were busy, server-seconds.
-    pub busy: f64,
 }
 
 /// Measures one service while it runs; memory does not grow with the run.
@@ -161,6 +159,11 @@ impl Recorder {
         }
     }
 
+    /// Servers were busy for so many server-seconds; in steps only, for `ended` counts them itself.
+    pub fn busy(&mut self, server_seconds: f64) {
+        self.busy += server_seconds;
+    }
+
     /// Requests that came together are over.
     pub fn step(&mut self, flow: &Flow<'_>) {
         let lost = flow.failed + flow.refused;
@@ -169,7 +172,6 @@ impl Recorder {
         self.failed += flow.failed;
         self.refused += flow.refused;
         self.late += late;
-        self.busy += flow.busy;
         self.worst_wait = self.worst_wait.max(flow.worst_wait);
         self.minutes.ended(flow.arrived, flow.answered + lost, late, lost);
         self.timeline.late(flow.arrived, late);
