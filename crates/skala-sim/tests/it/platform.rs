@@ -47,7 +47,7 @@ const FULL: &str = "
 platform: shop
 cost: {currency: EUR, vcpuHour: 0.04, gibHour: 0.005}
 services:
-  web: {command: ./web}
+  web: {command: ./web, price: 0.05 EUR/h}
   api:
     command: ./api
     concurrency: 8
