@@ -1,0 +1,7 @@
+//! The simulator against theory, laws and faults.
+
+mod faults;
+mod laws;
+mod random;
+mod support;
+mod theory;
