@@ -4,10 +4,25 @@
 //! Inputs: a [`Scenario`], a stream of arrivals, a seed.
 //! Invariants: the same seed gives the same outcome, byte for byte; work is conserved; memory does not grow with the trace.
 
+pub mod control;
 mod dist;
+mod draw;
+mod exact;
+mod fluid;
+pub mod measure;
+mod need;
+mod normal;
+pub mod optimum;
 mod outcome;
+mod platform;
+mod quantile;
 mod scenario;
 
+pub use control::Watch;
 pub use dist::Dist;
+pub use exact::{Flow, Progress, simulate, simulate_watched};
+pub use fluid::{simulate_steps, simulate_steps_watched};
+pub use need::Need;
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
+pub use platform::{Assumed, Setup, scenario};
 pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};
