@@ -97,6 +97,63 @@ impl Sketch {
         self.sum_ns += other.sum_ns;
     }
 
+    /// Adds a part that [`Sketch::take_part`] took out of another histogram.
+    pub fn add_part(&mut self, part: &SketchPart) {
+        let Some((highest, _)) = part.buckets.last() else { return };
+        let needed = usize::from(*highest) + 1;
+        if self.counts.len() < needed {
+            self.counts.resize(needed, 0);
+        }
+        for (index, n) in &part.buckets {
+            self.counts[usize::from(*index)] += n;
+        }
+        self.count += part.count;
+        self.sum_ns += part.sum_ns;
+    }
+
+    /// Takes away a part that was added before.
+    pub fn subtract_part(&mut self, part: &SketchPart) {
+        for (index, n) in &part.buckets {
+            if let Some(count) = self.counts.get_mut(usize::from(*index)) {
+                *count = count.saturating_sub(*n);
+            }
+        }
+        self.count = self.count.saturating_sub(part.count);
+        self.sum_ns = self.sum_ns.saturating_sub(part.sum_ns);
+        while self.counts.last() == Some(&0) {
+            self.counts.pop();
+        }
+    }
+
+    /// Takes everything out, in a form that holds only what is there; the histogram keeps its memory for what comes next.
+    pub fn take_part(&mut self) -> SketchPart {
+        let mut buckets = Vec::new();
+        if self.count > 0 {
+            let there = self.counts.iter().enumerate().filter(|(_, n)| **n > 0);
+            buckets.extend(there.map(|(index, n)| (index as u16, *n)));
+        }
+        self.counts.clear();
+        SketchPart { buckets, count: std::mem::take(&mut self.count), sum_ns: std::mem::take(&mut self.sum_ns) }
+    }
+
+    /// Several quantiles at once, as [`Sketch::quantile`] gives each; `qs` ascend.
+    pub fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
+        let mut found = [None; N];
+        let rank = |q: f64| ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
+        let (mut seen, mut next) = (0, 0);
+        for (index, n) in self.counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+            seen += n;
+            while next < N && seen >= rank(qs[next]) {
+                found[next] = Some(Duration::from_nanos(SketchLayout::upper_nanos(index)));
+                next += 1;
+            }
+            if next == N {
+                break;
+            }
+        }
+        found
+    }
+
     /// Number of recorded durations.
     pub fn count(&self) -> u64 {
         self.count
@@ -152,6 +209,22 @@ impl Sketch {
     }
 }
 
+/// What a histogram held when it was emptied: a window of a sliding sum.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SketchPart {
+    /// Bucket and count, ascending; only those with some.
+    buckets: Vec<(u16, u64)>,
+    count: u64,
+    sum_ns: u128,
+}
+
+impl SketchPart {
+    /// Number of recorded durations.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +253,27 @@ mod tests {
             merged.merge(&of(&b));
             let all: Vec<u64> = a.iter().chain(&b).copied().collect();
             prop_assert_eq!(merged, of(&all));
+        }
+
+        #[test]
+        fn a_sliding_sum_of_parts_is_the_histogram_of_what_is_left(
+            windows in proptest::collection::vec(proptest::collection::vec(0u64..10_000_000_000, 0..20), 1..12), kept in 1usize..5
+        ) {
+            let of = |v: &[u64]| { let mut s = Sketch::new(); v.iter().for_each(|n| s.record(Duration::from_nanos(*n))); s };
+            let (mut sum, mut open, mut parts) = (Sketch::new(), Sketch::new(), Vec::new());
+            for window in &windows {
+                window.iter().for_each(|n| open.record(Duration::from_nanos(*n)));
+                let part = open.take_part();
+                sum.add_part(&part);
+                parts.push(part);
+                if parts.len() > kept {
+                    sum.subtract_part(&parts.remove(0));
+                }
+            }
+            let left: Vec<u64> = windows.iter().rev().take(kept).flatten().copied().collect();
+            prop_assert_eq!(&sum, &of(&left));
+            let qs = [0.0, 0.5, 0.5, 0.95, 1.0];
+            prop_assert_eq!(sum.quantiles(qs), qs.map(|q| sum.quantile(q)));
         }
 
         #[test]
