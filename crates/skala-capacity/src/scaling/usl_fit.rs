@@ -97,7 +97,7 @@ impl std::error::Error for NotIdentifiable {}
 /// # Errors
 /// When the measurements do not tell the curve.
 pub fn fit_usl(measured: &[(f64, f64)]) -> Result<Fit, NotIdentifiable> {
-    let usable = |&(n, x): &(f64, f64)| n >= 1.0 && n < 1e9 && x > 0.0 && x < 1e15;
+    let usable = |&(n, x): &(f64, f64)| (1.0..1e9).contains(&n) && x > 0.0 && x < 1e15;
     let points: Vec<(f64, f64)> = measured.iter().copied().filter(usable).collect();
     let sizes = distinct(&points);
     if sizes < LEAST_SIZES {
@@ -159,9 +159,8 @@ fn solve_subset(points: &[(f64, f64)], used: [bool; 3]) -> Option<[f64; 3]> {
         add(&mut a, &mut y, &row, n / x);
     }
     for i in (0..3).filter(|&i| !used[i]) {
-        for j in 0..3 {
-            (a[i][j], a[j][i]) = (0.0, 0.0);
-        }
+        a[i] = [0.0; 3];
+        a.iter_mut().for_each(|row| row[i] = 0.0);
         (a[i][i], y[i]) = (1.0, 0.0);
     }
     solve(a, y)
