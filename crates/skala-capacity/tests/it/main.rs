@@ -1,4 +1,12 @@
 //! The formulas against published figures, and properties that hold for every input.
 
+mod bounded;
+mod budget;
+mod cost;
+mod drain;
 mod erlang;
+mod llm;
+mod rules;
 mod staffing;
+mod total;
+mod usl;
