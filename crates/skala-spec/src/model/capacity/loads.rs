@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::names::dns_label;
-use crate::scalar::{Amount, GrowthRate, Positive};
+use crate::scalar::{Amount, Dur, GrowthRate, Positive};
 
 /// Something that grows: users, requests, data. It has either `now` or `of`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,10 @@ pub struct Load {
     /// With `of`: how many of this there are for each one of that, above 0. Default: 1. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<Positive>,
+    /// With `of` a rate: how long each one lasts; this load is then how many there are at once (Little's law): `connections: {of: requests,
+    /// lasting: 2s}`. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Dur>,
     /// What the busiest time has over `now`, at least 1: needs are counted at it. Default: 1, `now` is the busiest time. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0, max = 1000.0))]
