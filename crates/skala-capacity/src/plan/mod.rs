@@ -147,6 +147,8 @@ pub struct Plan {
     pub stage: Option<StagePlan>,
     /// What multiples of today's loads need.
     pub sizing: Vec<Size>,
+    /// What the file leaves open, and what was taken instead.
+    pub notes: Vec<String>,
 }
 
 /// Plans a platform.
@@ -178,6 +180,7 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan, PlanError> {
         targets: request.targets.iter().map(|t| target::target(model, t, &horizon)).collect::<Result<_, _>>()?,
         stage: stage::stage(model, &months, &horizon),
         sizing: SIZES.iter().map_while(|n| size(model, &months[0], *n)).collect(),
+        notes: model.notes.clone(),
         needs,
     })
 }

@@ -48,6 +48,8 @@ pub struct Model {
     pub surge: u64,
     /// Shares of time that parts are up.
     pub up: Up,
+    /// What the file leaves open, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// Shares of time that parts are up, 0 to 1.

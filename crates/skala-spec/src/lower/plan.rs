@@ -36,6 +36,7 @@ impl Platform {
                 region: capacity.region_availability.ratio(),
                 balancer: capacity.balancer_availability.ratio(),
             },
+            notes: cx.notes(),
         }
     }
 
@@ -56,6 +57,49 @@ struct Cx<'a> {
 }
 
 impl Cx<'_> {
+    /// What the file leaves open, and what is taken instead.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let priced = self.platform.currency().is_some();
+        if !priced {
+            notes.push(
+                "there are no prices: add `cost:` (price of a vCPU and a GiB per hour), or `price:` to services and stores"
+                    .to_owned(),
+            );
+        }
+        for (name, service) in &self.platform.services {
+            let capacity = self.capacity.services.get(name);
+            let stated = capacity.map_or(0, |c| c.replica_per.len() + c.core_per.len() + c.memory_per.len());
+            let measured = capacity.is_some_and(|c| c.service_time.is_some());
+            let figures = measured || capacity.is_some_and(|c| c.throughput_per_replica.is_some() || c.scalability.is_some());
+            let station = capacity.and_then(|c| self.station(c));
+            if stated == 0 && !figures {
+                notes.push(format!(
+                    "{name}: no load is stated for it under `capacity.services`, so its fewest replicas are planned"
+                ));
+            } else if figures && station.is_none() {
+                notes.push(format!(
+                    "{name}: it has figures of a replica and no load: add `load:` with the name of a rate; they are not used"
+                ));
+            }
+            let promised = self.platform.objectives.get(name).is_some_and(|o| o.latency.is_some());
+            if measured && station.is_some() && !promised {
+                notes.push(format!(
+                    "{name}: without an objective for latency, 95 % are to wait no longer than they are worked on"
+                ));
+            }
+            if priced && service.scale() != Scale::External && self.price(service).is_none() {
+                notes.push(format!(
+                    "{name}: a replica has no price, and counts nothing: add `price:`, or `resources: {{requests: ...}}`"
+                ));
+            }
+        }
+        if self.platform.objectives.is_empty() {
+            notes.push("there is no objective: availability is told, and held against nothing but the scenarios' own".to_owned());
+        }
+        notes
+    }
+
     fn load_at(&self, name: &str) -> Option<usize> {
         self.capacity.loads.get_index_of(name)
     }
