@@ -14,8 +14,8 @@ mod model;
 mod money;
 mod needs;
 mod saturation;
+mod scalability;
 mod scenario;
-mod staff;
 mod stage;
 mod target;
 
@@ -199,7 +199,7 @@ fn knees(model: &Model) -> Result<(), PlanError> {
     for service in &model.services {
         for rule in &service.rules {
             let Rule::Scalability { alpha, beta, .. } = rule else { continue };
-            let knee = staff::knee(*alpha, *beta);
+            let knee = scalability::knee(*alpha, *beta);
             if let Some(max) = service.ceiling.filter(|max| *max > knee) {
                 return Err(PlanError::BeyondKnee { service: service.name.clone(), max, knee });
             }

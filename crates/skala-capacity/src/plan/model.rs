@@ -8,6 +8,7 @@ use skala_types::Currency;
 
 use super::exact::Exact;
 use super::money::PerMonth;
+use crate::Goal;
 
 /// Where a figure came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -185,7 +186,7 @@ pub enum Rule {
         /// Bytes that a replica may use; without, memory is told and replicas are not.
         memory: Option<u64>,
     },
-    /// Enough servers that few wait longer than the objective allows.
+    /// Enough servers that few are later than the objective allows.
     Staffing {
         /// The load, a rate.
         load: usize,
@@ -196,9 +197,9 @@ pub enum Rule {
         /// Its coefficient of variation.
         cv: f64,
         /// Servers of a replica.
-        concurrency: u64,
-        /// Percentile (0 to 1) and longest wait in seconds.
-        wait: (f64, f64),
+        concurrency: u32,
+        /// What shall be in time.
+        goal: Goal,
     },
     /// The Universal Scalability Law: throughput grows less than replicas do.
     Scalability {

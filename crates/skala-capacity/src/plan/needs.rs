@@ -13,7 +13,8 @@ use super::growth::Loads;
 use super::links::{self, DatabaseNeed, ProviderNeed};
 use super::model::{Model, Origin, Rule, Service, Store};
 use super::money::PerMonth;
-use super::staff;
+use super::scalability::scaled;
+use crate::{Demand, Measure, staff};
 
 /// Bytes in a GB, which stores are priced by.
 const GB: u64 = 1_000_000_000;
@@ -205,23 +206,25 @@ fn rule(model: &Model, rule: &Rule, loads: &Loads) -> Option<RuleNeed> {
             let (unrounded, replicas) = of.unwrap_or(Some((None, None)))?;
             RuleNeed { rule: text, unrounded, replicas, memory_bytes: Some(bytes.ceil()?), ..blank }
         }
-        Rule::Staffing { share, mean, cv, concurrency, wait, .. } => {
+        Rule::Staffing { share, mean, cv, concurrency, goal, .. } => {
             let rate = value.times(&Exact::new((*share).into(), 1_000_000)).to_f64();
-            let servers = staff::servers(rate, *mean, *cv, wait.0, wait.1)?;
-            let n = servers.div_ceil(*concurrency);
+            let demand = Demand::new(rate, crate::Service::new(*mean, cv * cv));
+            let (part, what) = (goal.quantile * 100.0, if goal.measure == Measure::Wait { "waiting" } else { "answered" });
             let text = format!(
-                "{servers} servers for {rate:.2}/s of {:.3} s, {:.0} % of them waiting at most {:.3} s (M/G/c, {concurrency} per replica)",
-                mean,
-                wait.0 * 100.0,
-                wait.1
+                "{part} % {what} within {:.3} s, at {rate:.2}/s of {mean:.3} s, {concurrency} at once (M/G/c)",
+                goal.seconds
             );
-            let unrounded = Some(servers as f64 / *concurrency as f64);
-            RuleNeed { rule: text, origin: Origin::Formula, unrounded, replicas: Some(n), ..blank }
+            let (n, impossible) = match staff(&demand, goal, *concurrency) {
+                Ok(n) => (u64::from(n), None),
+                // What at least keeps the backlog from growing.
+                Err(e) => ((demand.erlangs() / f64::from(*concurrency)).floor() as u64 + 1, Some(e.to_string())),
+            };
+            RuleNeed { rule: text, origin: Origin::Formula, unrounded: Some(n as f64), replicas: Some(n), impossible, ..blank }
         }
         Rule::Scalability { share, gamma, alpha, beta, .. } => {
             let rate = value.times(&Exact::new((*share).into(), 1_000_000)).to_f64();
             let text = format!("{gamma:.2}/s per replica by the Universal Scalability Law");
-            match staff::scaled(rate, *gamma, *alpha, *beta) {
+            match scaled(rate, *gamma, *alpha, *beta) {
                 Ok(n) => RuleNeed { rule: text, origin: Origin::Measured, unrounded: Some(n as f64), replicas: Some(n), ..blank },
                 Err((knee, most)) => RuleNeed {
                     rule: text,

@@ -2,6 +2,7 @@
 //!
 //! Units: base units (one, one per second, a byte), money per month of 730 hours.
 
+use skala_capacity::Goal;
 use skala_capacity::plan::{
     Base, Database, Dimension, Exact, Load, Model, Origin, PerHour, PerMonth, Provider, Rule, Service, Spot, Stage, Store, Unit,
     Up,
@@ -221,10 +222,9 @@ impl Cx<'_> {
             let mean = times.mean.get().as_secs_f64();
             let promised = self.platform.objectives.get(name).and_then(|o| o.latency.as_ref()?.bounds().last());
             // Without a promise, 19 of 20 wait no longer than they are worked on.
-            let wait = promised
-                .map_or((0.95, mean), |(percentile, bound)| (share_of(percentile), (bound.as_secs_f64() - mean).max(0.0)));
-            let concurrency = service.concurrency.unwrap_or(1).into();
-            rules.push(Rule::Staffing { load, share, mean, cv: times.cv.unwrap_or(1.0), concurrency, wait });
+            let goal = promised.map_or(Goal::wait(0.95, mean), |(p, bound)| Goal::response(share_of(p), bound.as_secs_f64()));
+            let concurrency = service.concurrency.unwrap_or(1);
+            rules.push(Rule::Staffing { load, share, mean, cv: times.cv.unwrap_or(1.0), concurrency, goal });
         }
         rules
     }
