@@ -133,7 +133,7 @@ fn largest(model: &Model, today: &Loads, bound: Bound) -> Option<(f64, Option<At
         if fits_at(middle) { low = middle } else { high = middle }
     }
     let times = Exact::new(low.into(), 1000);
-    let load = leading(model, bound)?;
+    let load = leading(model, today, bound)?;
     let amount = model.loads[load].unit.show(&today[load].times(&times));
     Some((times.to_f64(), Some(at(model, load, amount))))
 }
@@ -156,13 +156,18 @@ fn closed_form(model: &Model, today: &Loads, bound: Bound) -> Option<(Exact, usi
     all?.into_iter().min_by(|a, b| a.0.cmp(&b.0))
 }
 
-/// The load that a bound is told in: that of the service that takes the most of it.
-fn leading(model: &Model, bound: Bound) -> Option<usize> {
+/// The load that a bound is told in: that of the service that takes the most of it today.
+fn leading(model: &Model, today: &Loads, bound: Bound) -> Option<usize> {
+    let needs = needs(model, 0, today).ok()?;
     let of_service = |i: usize| model.services[i].rules.first().map(Rule::load);
+    let most = |users: Vec<(usize, f64)>| {
+        let told = users.into_iter().filter_map(|(i, each)| Some((of_service(i)?, needs.services[i].replicas as f64 * each)));
+        told.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(load, _)| load)
+    };
     match bound {
         Bound::Service(i, _) => of_service(i),
-        Bound::Database(i) => model.databases[i].users.iter().find_map(|(s, _)| of_service(*s)),
-        Bound::Provider(i) => model.providers[i].users.iter().find_map(|(s, ..)| of_service(*s)),
+        Bound::Database(i) => most(model.databases[i].users.iter().map(|(s, n)| (*s, *n as f64)).collect()),
+        Bound::Provider(i) => most(model.providers[i].users.iter().map(|(s, n, _)| (*s, n.to_f64())).collect()),
         Bound::Store(i) => model.stores[i].per.first().map(|(load, _)| *load),
     }
 }

@@ -102,8 +102,10 @@ pub struct Carried {
     pub wanted: f64,
     /// Its unit.
     pub unit: &'static str,
-    /// Whether it fits.
+    /// Whether it fits; true when nothing bounds it.
     pub fits: bool,
+    /// Whether a service says what it needs for the load, or for one that follows it.
+    pub bounded: bool,
 }
 
 /// What a scenario comes to over these months, the first of which is today.
@@ -125,7 +127,8 @@ pub(super) fn scenario(
         let only = Follows::of(model, *load);
         let fits = needs(model, 0, &loads).is_ok_and(|n| carried(model, &n, &ceilings, Some(&only)));
         let (named, unit) = (&model.loads[*load], model.loads[*load].unit.label);
-        Carried { load: named.name.clone(), wanted: named.unit.show(amount), unit, fits }
+        let bounded = model.services.iter().any(|s| s.rules.iter().any(|r| only.0[r.load()]));
+        Carried { load: named.name.clone(), wanted: named.unit.show(amount), unit, fits, bounded }
     });
     let mut plan = ScenarioPlan {
         scenario: scenario.name.clone(),

@@ -54,12 +54,14 @@ fn growth(plan: &Plan) {
 fn by_month(plan: &Plan) {
     let Some(first) = plan.needs.first() else { return };
     let services = first.services.iter().map(|s| s.service.to_uppercase());
-    let stores = first.stores.iter().map(|s| format!("{}{}", s.store.to_uppercase(), behind(s.unit)));
+    // A store of machines alone has no size.
+    let sized: Vec<usize> = (0..first.stores.len()).filter(|i| first.stores[*i].bytes > 0).collect();
+    let stores = sized.iter().map(|i| &first.stores[*i]).map(|s| format!("{}{}", s.store.to_uppercase(), behind(s.unit)));
     let heads = std::iter::once("NEEDS".to_owned()).chain(services).chain(["VCPU".into(), "MEMORY GiB".into()]).chain(stores);
     let mut t = numbers(&heads.collect::<Vec<_>>());
     for needs in &plan.needs {
         let replicas = needs.services.iter().map(|s| s.replicas.to_string());
-        let sizes = needs.stores.iter().map(|s| two(s.unrounded));
+        let sizes = sized.iter().map(|i| two(needs.stores[*i].unrounded));
         let row = std::iter::once(named(needs.month)).chain(replicas);
         t.add_row(row.chain([two(needs.vcpu), two(needs.memory_bytes as f64 / GIB)]).chain(sizes));
     }
@@ -93,9 +95,10 @@ fn services(needs: &Needs) {
 
 /// Stores, databases and providers in the last month.
 fn bounds(needs: &Needs) {
-    if !needs.stores.is_empty() {
+    let sized: Vec<_> = needs.stores.iter().filter(|s| s.bytes > 0).collect();
+    if !sized.is_empty() {
         let mut t = table(&["STORE", "SIZE", "PROVIDE", "THERE ARE"], &[1, 2, 3]);
-        for s in &needs.stores {
+        for s in sized {
             let there = s.available_bytes.map_or("-".into(), |b| format!("{} GB", two(b as f64 / 1e9)));
             t.add_row([s.store.clone(), format!("{} {}", two(s.unrounded), s.unit), format!("{} {}", s.rounded, s.unit), there]);
         }
