@@ -1,4 +1,5 @@
 //! The formulas against published figures, and properties that hold for every input.
 
 mod erlang;
+mod plan;
 mod staffing;
