@@ -18,6 +18,7 @@ mod number;
 pub mod cost;
 pub mod fair;
 pub mod llm;
+pub mod plan;
 pub mod postgres;
 pub mod queue;
 pub mod scaling;

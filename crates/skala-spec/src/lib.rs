@@ -30,3 +30,4 @@ pub use model::Platform;
 pub use problem::{Problem, Severity, Span};
 pub use reference::reference_page;
 pub use schema::json_schema;
+pub use suggest::nearest;

@@ -46,7 +46,7 @@ const SYNONYMS: [(&str, &str); 41] = [
 ];
 
 /// The known word that was probably meant, if any is near enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |w: &str| w.to_lowercase().replace(['_', '-'], "");
     let known: Vec<&str> = known.into_iter().collect();
     let find = |wanted: &str| known.iter().copied().find(|k| plain(k) == plain(wanted));

@@ -55,6 +55,8 @@ pub enum Verb {
     Export(ExportArgs),
     /// Drive open-loop load at a URL
     Load(Box<LoadArgs>),
+    /// Plan capacity and cost: growth, needs, bounds, scenarios, stages
+    Plan(crate::verbs::plan::PlanArgs),
     /// Watch an elastic service meet a surge: needs nothing but this binary
     Demo(DemoArgs),
     /// Print a completion script for a shell

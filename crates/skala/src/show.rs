@@ -18,7 +18,8 @@ pub fn json(document: &impl Serialize) {
     say(&serde_json::to_string_pretty(document).expect("documents are plain data with string keys"));
 }
 
-fn table(header: &[&str], right: &[usize]) -> Table {
+/// A table without lines; the columns of `right` are numbers.
+pub fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.to_vec());
     for (i, column) in table.column_iter_mut().enumerate() {

@@ -7,6 +7,7 @@ mod drain;
 mod erlang;
 mod llm;
 mod rules;
+mod plan;
 mod staffing;
 mod total;
 mod usl;

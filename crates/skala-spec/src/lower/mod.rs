@@ -7,6 +7,7 @@ mod hpa;
 mod knative;
 mod links;
 mod money;
+mod plan;
 mod policy;
 mod sources;
 mod vertical;

@@ -24,7 +24,10 @@ mod v2;
 pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
 pub use budget::{Budget, Floor, GivesWay};
-pub use capacity::{Capacity, Scalability, ServiceCapacity, Times, TokenTimes};
+pub use capacity::{
+    Capacity, Growth, Load, Reserved, Scalability, Scenario, ServiceCapacity, Sizing, Spot, Stage, StageService, Store, Times,
+    TokenTimes,
+};
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{

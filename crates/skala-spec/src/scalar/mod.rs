@@ -7,6 +7,7 @@
 //! Tested: `tests/it/scalars.rs`.
 
 mod address;
+mod amount;
 mod calendar;
 mod decimal;
 mod dur;
@@ -20,6 +21,7 @@ mod targets;
 mod text;
 
 pub use address::{HostPattern, HostPort, Upstream};
+pub use amount::{Amount, Dimension, GrowthRate};
 pub use calendar::{Cron, ZoneName};
 pub use dur::Dur;
 pub use identifier::Identifier;
@@ -123,7 +125,9 @@ impl serde::de::Visitor<'_> for Digits {
 }
 
 /// The table of kinds.
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 23] = [
+    Amount::KIND,
+    GrowthRate::KIND,
     Dur::KIND,
     Size::KIND,
     Cpu::KIND,

@@ -21,6 +21,11 @@ impl Percent {
         Percent(percent as u64 * (MILLION / 100))
     }
 
+    /// From millionths of the whole.
+    pub const fn from_millionths(millionths: u64) -> Percent {
+        Percent(millionths)
+    }
+
     /// In percent: 70.0.
     pub fn percent(self) -> f64 {
         self.0 as f64 / 10_000.0

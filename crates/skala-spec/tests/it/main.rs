@@ -5,6 +5,7 @@ mod docs;
 mod generated;
 mod load;
 mod lower;
+mod planning;
 mod problems;
 mod robust;
 mod scalars;

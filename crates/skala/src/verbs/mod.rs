@@ -10,6 +10,7 @@ pub mod import;
 pub mod load;
 pub mod logs;
 pub mod orders;
+pub mod plan;
 pub mod query;
 pub mod replay;
 pub mod up;

@@ -24,6 +24,7 @@ mod logs;
 mod metrics;
 mod modes;
 mod orders;
+mod plan;
 mod ports;
 mod prom;
 mod recommend;

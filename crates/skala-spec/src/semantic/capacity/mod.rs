@@ -1,7 +1,8 @@
-//! Checks of what bounds services together: budgets, databases and providers.
+//! Checks of what bounds services together: budgets, databases and providers; and of what is planned.
 
 mod budgets;
 mod money;
+mod planning;
 mod uses;
 
 use super::Cx;
@@ -11,6 +12,7 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     money::check(platform, cx);
     budgets::check(platform, cx);
     uses::check(platform, cx);
+    planning::check(platform, cx);
 }
 
 /// The size that a service never goes below; `None` for servers run by somebody else.

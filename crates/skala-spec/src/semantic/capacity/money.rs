@@ -13,7 +13,17 @@ const LEAST: u64 = 1000;
 pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     let prices = platform.services.iter().filter_map(|(name, s)| Some((format!("services.{name}.price"), s.price?)));
     let limits = platform.budgets.iter().map(|(name, budget)| (format!("budgets.{name}.limit"), budget.limit));
-    let amounts: Vec<(String, Spend)> = prices.chain(limits).collect();
+    let capacity = platform.capacity.iter();
+    let stores = capacity.clone().flat_map(|c| &c.stores).flat_map(|(name, s)| {
+        let at = format!("capacity.stores.{name}");
+        [(format!("{at}.price"), s.price), (format!("{at}.pricePerGb"), s.price_per_gb)]
+    });
+    let scenarios = capacity.flat_map(|c| &c.scenarios).flat_map(|(name, s)| {
+        let at = format!("capacity.scenarios.{name}");
+        [(format!("{at}.budget"), s.budget), (format!("{at}.extra"), s.extra)]
+    });
+    let planned = stores.chain(scenarios).filter_map(|(at, amount)| Some((at, amount?)));
+    let amounts: Vec<(String, Spend)> = prices.chain(limits).chain(planned).collect();
     // With a cost section its currency counts; a wrong code there is told elsewhere.
     let (from, wanted) = match (&platform.cost, amounts.first()) {
         (Some(cost), _) => ("cost.currency".to_owned(), cost.currency.parse::<Currency>().ok()),

@@ -1,23 +1,12 @@
-//! What a replica can do, as measured or estimated: the planner's and the simulator's inputs.
+//! What a replica can do, as measured or estimated, and what a service needs per load.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use skala_types::ServiceName;
 
-use super::names::map_by_name;
-use crate::scalar::{Dur, Positive};
-
-/// What the platform is expected to carry, and what its parts can do. `skala plan` and `skala simulate` read it; `skala load --find-knee`
-/// measures and writes `services`. Nothing of it changes how the platform runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Capacity {
-    /// What one replica of a service can do, by service. Reload: live.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    #[schemars(schema_with = "map_by_name::<ServiceCapacity>")]
-    pub services: IndexMap<ServiceName, ServiceCapacity>,
-}
+use crate::model::names::dns_label as label;
+use crate::model::names::map_by_name;
+use crate::scalar::{Amount, Dur, Percent, Positive, Size};
 
 /// What one replica can do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +27,34 @@ pub struct ServiceCapacity {
     /// How throughput grows with replicas, by the Universal Scalability Law. Default: in proportion. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scalability: Option<Scalability>,
+    /// One replica per this much of a load, by load: `{requests: 100/s}`; of several the largest need counts. Reload: live.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Amount>")]
+    pub replica_per: IndexMap<String, Amount>,
+    /// One core per this much of a load: `{requests: 500/s}`; replicas follow from `resources.requests.cpu`. Reload: live.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Amount>")]
+    pub core_per: IndexMap<String, Amount>,
+    /// Memory for each one of a load: `{connections: 100MB}`; replicas follow from `resources.limits.memory`, or the request. Reload: live.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Size>")]
+    pub memory_per: IndexMap<String, Size>,
+    /// Fewest replicas of a plan, 0 to 1000. Default: `autoscaling.minReplicas`, or `replicas`. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1000))]
+    pub min_replicas: Option<u32>,
+    /// The load that comes to this service, a rate: what `throughputPerReplica` and `serviceTime` are held against. Default: the first rate of
+    /// `replicaPer` or `corePer`. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "label")]
+    pub load: Option<String>,
+    /// The part of `load` that comes to this service, above 0%; above 100% when one call becomes several. Default: 100%. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Percent>,
+    /// Replicas below which the service counts as down, for the expected availability, 1 to 1000. Default: 1. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub quorum: Option<u32>,
 }
 
 /// A distribution of durations.

@@ -1,0 +1,330 @@
+//! A plan for people: tables with two decimals; what is needed in whole units stands beside.
+
+use comfy_table::Table;
+use skala_capacity::plan::{MonthCost, Needs, Origin, PerMonth, Plan, Saturation, ScenarioPlan, StagePlan, StageView};
+
+use crate::show::{say, table};
+
+/// Bytes in a GiB.
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// Prints every table that has something to tell.
+pub fn show(plan: &Plan) {
+    say(&format!("platform {}   {} months   a month has {} hours", plan.platform, plan.months, plan.hours_per_month));
+    growth(plan);
+    by_month(plan);
+    if let Some(last) = plan.needs.last() {
+        services(last);
+        bounds(last);
+    }
+    saturation("SATURATES FIRST, by the bounds of the file", &plan.saturates);
+    lines("CHANGE, to carry this growth", plan.findings.iter().map(|f| format!("from month {}: {}", f.month, f.change)));
+    scenarios(plan);
+    costs(plan);
+    targets(plan);
+    plan.stage.iter().for_each(stage);
+    sizing(plan);
+    lines("NOTES", plan.notes.iter().cloned());
+}
+
+fn lines(title: &str, lines: impl Iterator<Item = String>) {
+    let lines: Vec<String> = lines.collect();
+    if !lines.is_empty() {
+        say(&format!("\n{title}"));
+        lines.iter().for_each(|line| say(&format!("  {line}")));
+    }
+}
+
+/// A table whose first column is text and all others numbers.
+fn numbers(header: &[String]) -> Table {
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    table(&header, &(1..header.len()).collect::<Vec<_>>())
+}
+
+fn growth(plan: &Plan) {
+    let heads = plan.growth.iter().map(|g| format!("{}{}", g.load.to_uppercase(), behind(g.unit)));
+    let mut t = numbers(&std::iter::once("GROWTH".to_owned()).chain(heads).collect::<Vec<_>>());
+    for month in 0..=plan.months {
+        let values = plan.growth.iter().map(|g| two(g.by_month[month as usize]));
+        t.add_row(std::iter::once(named(month)).chain(values));
+    }
+    say(&format!("\n{t}"));
+}
+
+fn by_month(plan: &Plan) {
+    let Some(first) = plan.needs.first() else { return };
+    let services = first.services.iter().map(|s| s.service.to_uppercase());
+    // A store of machines alone has no size.
+    let sized: Vec<usize> = (0..first.stores.len()).filter(|i| first.stores[*i].bytes > 0).collect();
+    let stores = sized.iter().map(|i| &first.stores[*i]).map(|s| format!("{}{}", s.store.to_uppercase(), behind(s.unit)));
+    let heads = std::iter::once("NEEDS".to_owned()).chain(services).chain(["VCPU".into(), "MEMORY GiB".into()]).chain(stores);
+    let mut t = numbers(&heads.collect::<Vec<_>>());
+    for needs in &plan.needs {
+        let replicas = needs.services.iter().map(|s| s.replicas.to_string());
+        let sizes = sized.iter().map(|i| two(needs.stores[*i].unrounded));
+        let row = std::iter::once(named(needs.month)).chain(replicas);
+        t.add_row(row.chain([two(needs.vcpu), two(needs.memory_bytes as f64 / GIB)]).chain(sizes));
+    }
+    say(&format!("\n{t}"));
+}
+
+/// What each service needs in the last month, and why.
+fn services(needs: &Needs) {
+    let mut t = table(&["SERVICE", "REPLICAS", "UNROUNDED", "BOUNDS", "IN A ROLLOUT", "FROM", "BECAUSE"], &[1, 2, 3, 4]);
+    for s in &needs.services {
+        let most = s.max_replicas.map_or("-".into(), |n| n.to_string());
+        t.add_row([
+            s.service.clone(),
+            s.replicas.to_string(),
+            two(s.unrounded),
+            format!("{}-{most}", s.min_replicas),
+            s.with_surge.to_string(),
+            origin(s.origin).to_owned(),
+            s.because.clone(),
+        ]);
+    }
+    say(&format!("\nin {}:\n{t}", named(needs.month)));
+    let taken = needs.services.iter().flat_map(|s| s.rules.iter().map(move |r| (&s.service, r)));
+    let taken = taken.filter_map(|(service, rule)| {
+        let cores = rule.cores_rounded.map(|n| format!("{n} cores ({})", two(rule.cores.unwrap_or(0.0))));
+        let memory = rule.memory_bytes.map(|n| format!("{} GB", two(n as f64 / 1e9)));
+        Some(format!("{service}: {} ({})", cores.or(memory)?, rule.rule))
+    });
+    lines("TAKEN BY LOAD", taken);
+}
+
+/// Stores, databases and providers in the last month.
+fn bounds(needs: &Needs) {
+    let sized: Vec<_> = needs.stores.iter().filter(|s| s.bytes > 0).collect();
+    if !sized.is_empty() {
+        let mut t = table(&["STORE", "SIZE", "PROVIDE", "THERE ARE"], &[1, 2, 3]);
+        for s in sized {
+            let there = s.available_bytes.map_or("-".into(), |b| format!("{} GB", two(b as f64 / 1e9)));
+            t.add_row([s.store.clone(), format!("{} {}", two(s.unrounded), s.unit), format!("{} {}", s.rounded, s.unit), there]);
+        }
+        say(&format!("\n{t}"));
+    }
+    if !needs.databases.is_empty() {
+        let mut t = table(&["DATABASE", "CONNECTIONS", "IN A ROLLOUT", "FREE", "MAX", "FITS"], &[1, 2, 3, 4]);
+        for d in &needs.databases {
+            let numbers = [d.connections, d.with_surge, d.free, d.max_connections].map(|n| n.to_string());
+            t.add_row(std::iter::once(d.database.clone()).chain(numbers).chain([yes(d.fits)]));
+        }
+        say(&format!("\n{t}"));
+    }
+    if !needs.providers.is_empty() {
+        let mut t = table(&["PROVIDER", "REQUESTS/MIN", "GRANTED", "TOKENS/MIN", "GRANTED", "FITS"], &[1, 2, 3, 4]);
+        let granted = |n: Option<f64>| n.map_or("-".into(), two);
+        for p in &needs.providers {
+            t.add_row([
+                p.provider.clone(),
+                two(p.requests_per_minute),
+                granted(p.requests_granted),
+                two(p.tokens_per_minute),
+                granted(p.tokens_granted),
+                yes(p.fits),
+            ]);
+        }
+        say(&format!("\n{t}"));
+    }
+}
+
+fn saturation(title: &str, found: &[Saturation]) {
+    if found.is_empty() {
+        return;
+    }
+    let mut t = table(&["STATION", "KIND", "BOUND", "AT", "X TODAY", "MONTH"], &[4, 5]);
+    for s in found {
+        let month = s.month.map_or("-".into(), |m| m.to_string());
+        t.add_row([s.station.clone(), s.kind.to_owned(), s.bound.clone(), at(s), two(s.times_today), month]);
+    }
+    say(&format!("\n{title}\n{t}"));
+}
+
+/// The load that fills a bound: `2,000.00/s requests`.
+fn at(s: &Saturation) -> String {
+    s.at.as_ref().map_or("-".into(), |at| format!("{}{} {}", two(at.amount), at.unit, at.load))
+}
+
+fn scenarios(plan: &Plan) {
+    let mut t = table(
+        &[
+            "SCENARIO",
+            "MONTHLY NOW",
+            "IN THE END",
+            "BUDGET",
+            "REPLICAS NOW",
+            "REGIONS",
+            "AVAILABILITY",
+            "WANTED",
+            "CARRIES",
+            "SATURATES FIRST",
+        ],
+        &[1, 2, 3, 5, 6, 7],
+    );
+    for s in &plan.scenarios {
+        let cost = |m: Option<&MonthCost>| m.map_or("-".into(), |m| money(m.total, plan));
+        let replicas = s.months.first().map(replicas).unwrap_or_default();
+        let first = s.saturates.first().map_or("-".into(), |first| format!("{} at {}", first.station, at(first)));
+        t.add_row([
+            s.scenario.clone(),
+            cost(s.months.first()),
+            cost(s.months.last()),
+            s.budget_per_month.map_or("-".into(), |b| money(b, plan)),
+            replicas,
+            s.regions.to_string(),
+            format!("{:.3} %", s.expected_availability * 100.0),
+            s.wanted_availability.map_or("-".into(), |w| format!("{:.3} %", w * 100.0)),
+            carries(s),
+            first,
+        ]);
+    }
+    say(&format!("\n{t}"));
+    lines(
+        "SCENARIOS FALL SHORT",
+        plan.scenarios.iter().flat_map(|s| s.findings.iter().map(move |f| format!("{}: {f}", s.scenario))),
+    );
+}
+
+fn replicas(month: &MonthCost) -> String {
+    let of = |b: &skala_capacity::plan::Bought| {
+        let spot = if b.spot > 0 { format!(" ({} spot)", b.spot) } else { String::new() };
+        format!("{} {}{spot}", b.service, b.replicas)
+    };
+    month.replicas.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+fn carries(s: &ScenarioPlan) -> String {
+    let of =
+        |c: &skala_capacity::plan::Carried| format!("{}{} {}{}", c.wanted, c.unit, c.load, if c.fits { "" } else { " (no)" });
+    if s.carries.is_empty() { "-".into() } else { s.carries.iter().map(of).collect::<Vec<_>>().join(", ") }
+}
+
+fn costs(plan: &Plan) {
+    let Some(currency) = &plan.currency else { return };
+    let heads = plan.scenarios.iter().map(|s| s.scenario.to_uppercase());
+    let mut t = numbers(&std::iter::once(format!("{currency} A MONTH")).chain(heads).collect::<Vec<_>>());
+    for month in 0..=plan.months {
+        let totals = plan.scenarios.iter().map(|s| two(s.months[month as usize].total.as_f64()));
+        t.add_row(std::iter::once(named(month)).chain(totals));
+    }
+    say(&format!("\n{t}"));
+}
+
+fn targets(plan: &Plan) {
+    for target in &plan.targets {
+        let when = match target.reached_in_month {
+            Some(0) => "already there".to_owned(),
+            Some(month) => format!("there in month {month}"),
+            None => "not there within ten years".to_owned(),
+        };
+        let cost = target.on_demand_per_month.map_or(String::new(), |c| format!(", {} a month on demand", money(c, plan)));
+        say(&format!("\nTARGET {}: {}{} {} ({when}{cost})", target.target, two(target.amount), target.unit, target.load));
+        services(&target.needs);
+        bounds(&target.needs);
+        if target.changes.is_empty() {
+            say("\nnothing has to change");
+        }
+        lines("CHANGE", target.changes.iter().cloned());
+    }
+}
+
+fn stage(stage: &StagePlan) {
+    let now = stage.now.as_deref().unwrap_or("beyond every stage");
+    say(&format!("\nSTAGE {now}{}", stage.next.as_ref().map_or(String::new(), |n| format!(", then {n}"))));
+    for l in &stage.leaves_at {
+        let when = l.month.map_or("not within ten years".to_owned(), |m| format!("in month {m}"));
+        say(&format!("  leave at {}{} {} ({} today; {when})", two(l.at), l.unit, l.load, two(l.today)));
+    }
+    stage.triggers.iter().for_each(|t| say(&format!("  or when: {t}")));
+    let mut t = table(&["STAGE", "WHILE", "SERVICES", "STORES", "ALSO"], &[]);
+    for view in &stage.stages {
+        let stores = view.stores.iter().map(|s| format!("{} {} GB", s.store, two(s.bytes as f64 / 1e9)));
+        let row = [view.name.clone(), view.below.join(", "), stage_services(view), stores.collect::<Vec<_>>().join(", ")];
+        t.add_row(row.into_iter().chain([view.notes.join(", ")]));
+    }
+    say(&t.to_string());
+}
+
+fn stage_services(view: &StageView) -> String {
+    let endless = if view.below.is_empty() { "+" } else { "" };
+    let of = |s: &skala_capacity::plan::StageServiceView| {
+        let cpu = s.vcpu.map(|n| format!("{n} CPU"));
+        let memory = s.memory_bytes.map(|n| format!("{} GB", two(n as f64 / 1e9)));
+        let each: Vec<String> = cpu.into_iter().chain(memory).collect();
+        let each = if each.is_empty() { String::new() } else { format!(" of {}", each.join("/")) };
+        format!("{} {}{endless}{each}", s.service, s.replicas)
+    };
+    view.services.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+fn sizing(plan: &Plan) {
+    let Some(first) = plan.sizing.first() else { return };
+    let services = first.needs.services.iter().map(|s| s.service.to_uppercase());
+    let mut heads: Vec<String> = std::iter::once("SIZING".to_owned()).chain(services).collect();
+    heads.extend(["VCPU".to_owned(), "MEMORY GiB".to_owned()]);
+    heads.extend(plan.currency.iter().map(|c| format!("{c} A MONTH")));
+    let mut t = numbers(&heads);
+    for size in &plan.sizing {
+        let mut row = vec![format!("{} x today", size.times_today)];
+        row.extend(size.needs.services.iter().map(|s| s.replicas.to_string()));
+        row.extend([two(size.needs.vcpu), two(size.needs.memory_bytes as f64 / GIB)]);
+        row.extend(size.on_demand_per_month.map(|c| two(c.as_f64())));
+        t.add_row(row);
+    }
+    say(&format!("\n{t}"));
+}
+
+fn named(month: u32) -> String {
+    if month == 0 { "today".into() } else { format!("month {month}") }
+}
+
+fn behind(unit: &str) -> String {
+    match unit {
+        "" => String::new(),
+        rate if rate.starts_with('/') => rate.to_owned(),
+        size => format!(" {size}"),
+    }
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::File => "file",
+        Origin::Measured => "measured",
+        Origin::Formula => "formula",
+        Origin::Default => "default",
+    }
+}
+
+fn yes(fits: bool) -> String {
+    if fits { "yes" } else { "NO" }.to_owned()
+}
+
+fn money(amount: PerMonth, plan: &Plan) -> String {
+    match &plan.currency {
+        Some(currency) => format!("{} {currency}", two(amount.as_f64())),
+        None => "-".into(),
+    }
+}
+
+/// Two decimals, with thousands apart: `2,985.98`.
+fn two(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
+    let apart: Vec<&str> = (0..whole.len()).rev().step_by(3).map(|end| &whole[end.saturating_sub(2)..=end]).collect();
+    format!("{}.{fraction}", apart.into_iter().rev().collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::two;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let rows =
+            [(0.0, "0.00"), (999.999, "1,000.00"), (2985.984, "2,985.98"), (19_073.486, "19,073.49"), (1e6, "1,000,000.00")];
+        for (value, wanted) in rows {
+            assert_eq!(two(value), wanted);
+        }
+    }
+}
