@@ -10,13 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use skala_types::Rps;
 
-/// A way to forecast. The first two are the references that the others must beat.
+/// A way to forecast. The first two are the references: a model must beat the better one, seasonal naive the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Model {
     /// The last minute's rate goes on. A reference: it never speaks, because a reactive policy knows it already.
     LastValue,
-    /// The rate one season ago, as it was; a reference, and the last value where no season was found.
+    /// The rate one season ago, as it was; the last value where no season was found.
     SeasonalNaive,
     /// The rate a day ago, times the level of the last hour over the level of that hour a day ago.
     Day,
@@ -143,7 +143,7 @@ pub enum Why {
         /// The reference that it loses to.
         to: Reference,
     },
-    /// It is a reference and says nothing new.
+    /// It says nothing that a reactive policy does not know: last value, and seasonal naive where no season was found.
     IsReference,
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for Why {
             Why::OnTrial { minutes, wanted } => write!(f, "on trial: {minutes:.0} of {wanted:.0} minutes scored"),
             Why::Wins { ratio, over } => write!(f, "in force: pinball loss {ratio:.2} of that of {over}"),
             Why::Loses { ratio, to } => write!(f, "off: pinball loss {ratio:.2} of that of {to}"),
-            Why::IsReference => f.write_str("a reference: the others are measured against it"),
+            Why::IsReference => f.write_str("a reference to measure the others against"),
         }
     }
 }

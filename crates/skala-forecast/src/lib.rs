@@ -15,11 +15,22 @@
 //! ```
 
 mod answer;
+mod code;
+mod decompose;
 mod forecaster;
+mod history;
 mod newsvendor;
+mod outlook;
+mod residuals;
+mod ring;
 mod saved;
+mod season;
+mod tally;
+mod track;
+mod trend;
 
 pub use answer::{Fed, Forecast, Model, Reference, Score, Silence, Why};
 pub use forecaster::Forecaster;
 pub use newsvendor::newsvendor;
 pub use saved::{RestoreError, Saved};
+pub use season::Seasons;

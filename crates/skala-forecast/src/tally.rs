@@ -81,12 +81,18 @@ impl Tally {
         let ratio = self.ratio();
         let lately = ratio_of(self.lately[0], self.lately[1].min(self.lately[2]));
         self.streak = if ratio < ENTERS && lately < BREAKS { self.streak.saturating_add(1) } else { 0 };
-        self.on = if self.on { ratio <= LEAVES && lately <= BREAKS } else { self.streak >= STREAK && self.weight >= wanted(horizon) };
+        self.on =
+            if self.on { ratio <= LEAVES && lately <= BREAKS } else { self.streak >= STREAK && self.weight >= wanted(horizon) };
     }
 
     /// Loss over that of the better reference; above 1 it loses.
     pub(crate) fn ratio(&self) -> f64 {
         ratio_of(self.loss, self.last_value.min(self.seasonal_naive))
+    }
+
+    /// Loss over that of last value: comparable between models that were scored over different minutes.
+    pub(crate) fn over_last_value(&self) -> f64 {
+        ratio_of(self.loss, self.last_value)
     }
 
     /// Whether the model is in force.

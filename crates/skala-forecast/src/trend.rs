@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn holes_do_not_bend_the_trend() {
-        let ramp = |hole: bool| -> Vec<_> { (0..180).map(|m| (!hole || !(100..110).contains(&m)).then_some(f64::from(m))).collect() };
+        let ramp =
+            |hole: bool| -> Vec<_> { (0..180).map(|m| (!hole || !(100..110).contains(&m)).then_some(f64::from(m))).collect() };
         assert!((fitted(&ramp(true)).ahead(5) - fitted(&ramp(false)).ahead(5)).abs() < 0.5);
     }
 
