@@ -24,7 +24,7 @@ pub enum Model {
     Week,
     /// The same at the lag of a found season shorter than a day.
     Cycle,
-    /// The weighted mean of up to seven days, each brought to today's level.
+    /// The shape of up to seven days, from the level of the last minutes on.
     Profile,
     /// Damped linear trend (Holt).
     Trend,
@@ -58,7 +58,7 @@ impl Model {
             Model::Day => "a day ago at today's level",
             Model::Week => "a week ago at this week's level",
             Model::Cycle => "the last cycle at its level now",
-            Model::Profile => "mean of the last days at today's level",
+            Model::Profile => "shape of the last days at the level now",
             Model::Trend => "damped trend",
             Model::MstlEts => "MSTL with ETS",
         }

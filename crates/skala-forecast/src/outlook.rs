@@ -4,7 +4,8 @@
 //! Inputs: the history; the seasons, trend weights and course that were found in it.
 //! Units: rates in requests per second; steps in minutes after the last closed one.
 //! Method: lag models repeat the rate a season ago times the level of the last hour over the level of that hour then; the level is
-//!   compared once per minute, so that a forecast is a look-up.
+//!   compared once per minute, so that a forecast is a look-up. Where the shape comes from many days (profile, course), the level is
+//!   that of the trend of the last minutes.
 //! Invariants: every forecast is finite and not negative; what looks into a hole is none.
 //! Tested: `tests/it`.
 
@@ -16,8 +17,6 @@ use crate::trend::{Trend, Weights};
 
 /// Minutes over which levels are compared.
 const LEVEL: u64 = 60;
-/// Minutes over which a course is compared with what came.
-const COURSE_LEVEL: u64 = 20;
 /// How far a level may be from that of the season before.
 const LEVELS: std::ops::RangeInclusive<f64> = 0.1..=10.0;
 /// The last value may be this many minutes old.
@@ -49,6 +48,7 @@ pub(crate) struct Outlook {
     cycle: Option<Lagged>,
     profile: [Option<Lagged>; PROFILE_DAYS],
     trend: Option<Trend>,
+    profile_ratio: Option<f64>,
     course_ratio: Option<f64>,
 }
 
@@ -61,7 +61,7 @@ impl Outlook {
             Some(Lagged { lag, ratio })
         };
         let profile = std::array::from_fn(|days_before| lagged((days_before as u64 + 1) * DAY));
-        Outlook {
+        let mut outlook = Outlook {
             now,
             last: (0..LAST).find_map(|age| history.minute(now.checked_sub(age)?)),
             plain: seasons.longest(),
@@ -70,8 +70,17 @@ impl Outlook {
             cycle: seasons.short.and_then(lagged),
             profile,
             trend: Trend::of(&minutes(history, TREND), weights),
-            course_ratio: course.and_then(|course| ratio(history, now, COURSE_LEVEL, |minute| course.rate(minute))),
-        }
+            ..Outlook::default()
+        };
+        outlook.profile_ratio = outlook.level_over(|minute| outlook.profiled(minute, history));
+        outlook.course_ratio = outlook.level_over(|minute| course?.rate(minute));
+        outlook
+    }
+
+    /// The trend's level over what is expected of the minutes around now.
+    fn level_over(&self, expected: impl Fn(u64) -> Option<f64>) -> Option<f64> {
+        let around = (self.now.saturating_sub(1)..=self.now + 1).map(expected).sum::<Option<f64>>()? / 3.0;
+        Some(((self.trend?.level() + QUIET) / (around + QUIET)).clamp(*LEVELS.start(), *LEVELS.end()))
     }
 
     /// What a model expects `step` minutes after the last closed one.
@@ -83,7 +92,7 @@ impl Outlook {
             Model::Day => self.day?.at(minute, history),
             Model::Week => self.week?.at(minute, history),
             Model::Cycle => self.cycle?.at(minute, history),
-            Model::Profile => self.profiled(minute, history),
+            Model::Profile => Some(self.profiled(minute, history)? * self.profile_ratio?),
             Model::Trend => Some(self.trend?.ahead(step)),
             Model::MstlEts => Some(course?.rate(minute)? * self.course_ratio?),
         }

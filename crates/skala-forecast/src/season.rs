@@ -97,6 +97,7 @@ mod tests {
     use std::f64::consts::TAU;
     use std::time::Duration;
 
+    use rand::RngExt as _;
     use skala_types::{Streams, Time};
 
     use super::*;
@@ -111,7 +112,7 @@ mod tests {
     }
 
     fn noise(minute: u64) -> f64 {
-        Streams::new(7).stream(&format!("minute-{minute}")).unit()
+        Streams::new(7).stream(&format!("minute-{minute}")).random()
     }
 
     fn day(minute: u64) -> f64 {

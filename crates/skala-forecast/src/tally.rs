@@ -170,7 +170,7 @@ mod tests {
             (vec![(500, 0.97)], false, "off: pinball loss 0.97 of that of last value"),
             (vec![(500, 1.5)], false, "off: pinball loss 1.50 of that of last value"),
             // Good for a day, then as bad as the reference: it stays, for it does no harm.
-            (vec![(1000, 0.5), (500, 1.0)], true, "in force: pinball loss 0.71 of that of last value"),
+            (vec![(1000, 0.5), (500, 1.0)], true, "in force: pinball loss 0.73 of that of last value"),
             // Broken: off within the hour, whatever the day was like.
             (vec![(1000, 0.5), (60, 4.0)], false, "off: pinball loss 0.77 of that of last value"),
         ] {

@@ -62,6 +62,11 @@ impl Trend {
         state.filter(|_| known >= LEAST_KNOWN)
     }
 
+    /// The rate now, without its noise.
+    pub(crate) fn level(&self) -> f64 {
+        self.level
+    }
+
     /// The rate that many minutes after the last one.
     pub(crate) fn ahead(&self, minutes: u64) -> f64 {
         // The sum of the powers of the damping from 1 to `minutes`.
