@@ -1,0 +1,6 @@
+//! Forecasters fed with made traffic: what they say, whom they trust, and what a restart changes.
+
+mod answers;
+mod restart;
+mod shapes;
+mod traffic;
