@@ -17,6 +17,8 @@ pub(crate) struct Supply<'a> {
     pub(crate) throughput: f64,
     /// Longest wait, seconds.
     pub(crate) patience: f64,
+    /// Most requests that wait.
+    pub(crate) room: f64,
 }
 
 /// Requests waiting after `horizon` seconds.
@@ -24,7 +26,7 @@ pub(crate) fn after(horizon: f64, waiting: f64, rate: f64, supply: &Supply<'_>) 
     let (mut backlog, mut replicas, mut at) = (waiting, supply.ready, 0.0);
     for next in supply.arriving.iter().copied().filter(|t| *t < horizon).chain([horizon]) {
         let served = replicas * supply.throughput;
-        let most = supply.patience * served.max(rate);
+        let most = (supply.patience * served.max(rate)).min(supply.room);
         backlog = (backlog + (rate - served) * (next - at)).clamp(0.0, most.max(0.0));
         at = next;
         replicas += 1.0;

@@ -25,7 +25,7 @@ pub enum BudgetUse {
     /// Too few requests to tell.
     #[default]
     Unknown,
-    /// Less than a quarter of what the objective allows.
+    /// Less than half of what the objective allows.
     Spare,
     /// What the objective allows.
     Even,
@@ -94,7 +94,7 @@ impl Budget {
     pub(crate) fn judge(&self, allowed: f64) -> BudgetUse {
         match self.burn(allowed) {
             (Some(long), Some(short)) if long > 1.0 && short > 1.0 => BudgetUse::Burning,
-            (Some(long), _) if long < 0.25 => BudgetUse::Spare,
+            (Some(long), _) if long < 0.5 => BudgetUse::Spare,
             (Some(_), _) => BudgetUse::Even,
             (None, _) => BudgetUse::Unknown,
         }

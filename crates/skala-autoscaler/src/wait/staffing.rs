@@ -15,7 +15,7 @@ use crate::REPLICAS_CEILING;
 const MANY: f64 = 500.0;
 /// Share of the allowed late answers that waiting may cause. Answers are late in clusters, and a minute is judged by itself: what
 /// is allowed on average must be well below what is allowed in a minute.
-const MARGIN: f64 = 0.25;
+const MARGIN: f64 = 0.15;
 /// When the service times alone miss the objective: so few may wait for more than a tenth of the service time.
 const NEGLIGIBLE: f64 = 0.05;
 
