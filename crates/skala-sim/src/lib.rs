@@ -6,8 +6,10 @@
 
 mod dist;
 mod outcome;
+mod rivals;
 mod scenario;
 
 pub use dist::Dist;
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
+pub use rivals::{Rival, rival};
 pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};
