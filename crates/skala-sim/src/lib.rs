@@ -5,11 +5,19 @@
 //! Invariants: the same seed gives the same outcome, byte for byte; work is conserved; memory does not grow with the trace.
 
 mod dist;
+pub mod measure;
+mod need;
+mod normal;
+pub mod optimum;
 mod outcome;
 mod rivals;
+mod platform;
+mod quantile;
 mod scenario;
 
 pub use dist::Dist;
+pub use need::Need;
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
 pub use rivals::{Rival, rival};
+pub use platform::{Assumed, Setup, scenario};
 pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};

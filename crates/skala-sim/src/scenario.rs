@@ -2,6 +2,7 @@
 //!
 //! Units: durations; offsets are from the beginning of the trace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::Limits;
@@ -10,7 +11,7 @@ use skala_balance::Settings;
 use skala_trace::TraceError;
 use skala_types::{Money, Replicas, ServiceName, Time};
 
-use crate::Dist;
+use crate::{Dist, Need};
 
 /// How time advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Service {
     pub price_per_hour: Option<Money>,
     /// What its users are promised.
     pub objective: Option<Objective>,
+    /// Replicas needed over time, for the measures of elasticity; `None` leaves them at zero. See [`crate::optimum`].
+    pub need: Option<Arc<Need>>,
 }
 
 /// What is promised: a share of requests within a bound.
