@@ -4,19 +4,24 @@
 //! Inputs: a [`Scenario`], a stream of arrivals, a seed.
 //! Invariants: the same seed gives the same outcome, byte for byte; work is conserved; memory does not grow with the trace.
 
+pub mod control;
 mod dist;
 pub mod measure;
 mod need;
 mod normal;
 pub mod optimum;
+mod draw;
+mod exact;
 mod outcome;
 mod rivals;
 mod platform;
 mod quantile;
 mod scenario;
 
+pub use control::Watch;
 pub use dist::Dist;
 pub use need::Need;
+pub use exact::{Flow, Progress, simulate, simulate_watched};
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
 pub use rivals::{Rival, rival};
 pub use platform::{Assumed, Setup, scenario};

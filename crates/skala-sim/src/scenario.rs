@@ -140,6 +140,9 @@ pub enum SimError {
     /// The trace is at fault.
     #[error("the trace {0}")]
     Trace(#[from] TraceError),
+    /// Whoever asked for the run no longer wants it.
+    #[error("was cancelled")]
+    Cancelled,
     /// A setting that cannot stand.
     #[error("{field}: {reason}")]
     Setting {
