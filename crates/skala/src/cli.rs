@@ -55,6 +55,8 @@ pub enum Verb {
     Export(ExportArgs),
     /// Drive open-loop load at a URL
     Load(Box<LoadArgs>),
+    /// Try policies on recorded or generated arrivals, in virtual time
+    Simulate(Box<crate::verbs::simulate::SimulateArgs>),
     /// Watch an elastic service meet a surge: needs nothing but this binary
     Demo(DemoArgs),
     /// Print a completion script for a shell

@@ -35,8 +35,9 @@ fn conditions(out: &mut String, report: &Report) {
     out.push_str("| | condition | figures | service | trace |\n|---|---|---|---|---|\n");
     for v in &report.conditions {
         let word = if v.failed { "**failed**" } else { "ok" };
-        let cells = [&v.condition, &v.words, &v.service, &v.trace].map(|t| escaped(t));
-        let _ = writeln!(out, "| {word} | `{}` | {} | {} | {} |", cells[0], cells[1], cells[2], cells[3]);
+        let cells = [&v.words, &v.service, &v.trace].map(|t| escaped(t));
+        let condition = v.condition.replace('|', "\\|");
+        let _ = writeln!(out, "| {word} | `{condition}` | {} | {} | {} |", cells[0], cells[1], cells[2]);
     }
     out.push('\n');
 }

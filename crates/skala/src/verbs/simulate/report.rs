@@ -30,8 +30,6 @@ pub struct Report {
     pub conditions: Vec<Verdict>,
     /// What had to be assumed, and what cannot be judged.
     pub remarks: Vec<String>,
-    /// Whether Ctrl-C ended it early; what is missing was not run.
-    pub interrupted: bool,
 }
 
 /// A policy.

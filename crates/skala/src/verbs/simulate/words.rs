@@ -53,6 +53,12 @@ pub fn share(value: f64) -> String {
     }
 }
 
+/// A share near 1 with the digits that matter: `99.9%`, `99.95%`.
+pub fn share_fine(value: f64) -> String {
+    let text = format!("{:.4}", value * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A change as percent with its sign: `+12%`, `-0.4%`.
 pub fn change(value: f64) -> String {
     let text = share(value);
