@@ -30,13 +30,14 @@ mod text;
 mod validate;
 pub mod vertical;
 mod victims;
+mod wait;
 
 pub use formula::{Formula, FormulaError, FormulaProblem};
 pub use metric::{Failure, MetricReport, MetricResult, Reading, Why, Window};
 pub use modes::{HpaMode, Mode};
 pub use observation::{
-    Ceiling, CeilingKind, Directive, Observation, Phase, QueueObservation, ReplicaObservation, Rollout, SignalObservation,
-    StationWindows,
+    Ceiling, CeilingKind, Directive, Forecast, Observation, Phase, QueueObservation, ReplicaObservation, Rollout,
+    SignalObservation, StationWindows,
 };
 pub use plan::{Action, Plan, Planned, plan, plan_into};
 pub use policy::{InvalidPolicy, Policy};
@@ -53,6 +54,7 @@ pub use state::{
 };
 pub use text::Text;
 pub use validate::{PolicyError, PolicyProblem};
+pub use wait::{BudgetUse, Prediction, WaitMemory};
 
 /// The most replicas that any policy or manual hold may ask for; a slip of the finger must not fork a machine to death.
 pub const REPLICAS_CEILING: skala_types::Replicas = skala_types::Replicas(10_000);

@@ -31,6 +31,25 @@ pub struct Observation {
     /// Sizes that something beyond the service allows at most: a budget, a database's connections, a provider's quota.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ceilings: Vec<Ceiling>,
+    /// What a forecast expects of the arrival rate; it only ever raises the size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
+}
+
+/// A floor under the arrival rate to come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forecast {
+    /// Arrivals per second, the highest within the horizon.
+    pub rate: f64,
+    /// When it was made; older than its horizon, it says nothing.
+    pub at: Time,
+    /// How far it looks ahead.
+    pub horizon: Duration,
+    /// Which quantile of what may come it is.
+    pub quantile: f64,
+    /// Who made it, in a word or two: `seasonal naive, 1 day`.
+    pub model: Text,
 }
 
 /// A number from outside, as it was last read.

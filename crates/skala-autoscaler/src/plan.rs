@@ -88,7 +88,7 @@ pub fn plan_into(policy: &Policy, state: &mut State, observation: &Observation, 
     let own = own_behaviors(policy);
     open_books(state, policy, own, now, current);
 
-    let mut notes = Notes { inputs: Vec::with_capacity(4 + spec.metrics.len()), averages: Vec::new() };
+    let mut notes = Notes { inputs: Vec::with_capacity(4 + spec.metrics.len()), averages: Vec::new(), wait: None };
     count_inputs(counts, &mut notes.inputs);
     let scene = |index, options| Scene { policy, state, observation, now, counts, options, index };
     let evaluated = spec.metrics.iter().enumerate().map(|(i, m)| evaluate(&scene(i, &m.options), m, &mut notes));
@@ -131,6 +131,7 @@ pub fn plan_into(policy: &Policy, state: &mut State, observation: &Observation, 
     let books = Books { policy, observation, metrics: &metrics, now, current, bound, floor, held, activity };
     let above_max_by_hold = desired > bound.max && (held || state.above_max_by_hold);
     keep_books(state, &books, &decision, &written, notes.averages);
+    state.wait = notes.wait;
     state.above_max_by_hold = above_max_by_hold;
     state.above_max_by_window = above_by_window && desired > bound.max;
     let actions = actions(state, observation, current, desired);

@@ -197,6 +197,8 @@ impl Findings {
             MetricSpec::RequestsPerSecond { target } => (target.0, None),
             MetricSpec::Concurrency { target } => (target, None),
             MetricSpec::Latency { target, .. } => (target.as_secs_f64(), None),
+            MetricSpec::PredictedWait { latency, concurrency: 1.., .. } => (latency.as_secs_f64(), None),
+            MetricSpec::PredictedWait { .. } => (0.0, None),
             MetricSpec::Signal { target, .. } | MetricSpec::Formula { target, .. } => (target.get(), None),
             MetricSpec::Queue { target: QueueTarget::Length(x), .. } => (x, None),
             MetricSpec::Queue { target: QueueTarget::Age(d) | QueueTarget::Wait(d), .. } => (d.as_secs_f64(), None),

@@ -165,7 +165,8 @@ impl Station {
 
     /// The first byte of an answer arrived.
     pub fn first_byte(&mut self, now: Time, arrived: Time) {
-        self.stats.answered(now.since(arrived));
+        let latency = now.since(arrived);
+        self.stats.answered(latency, self.settings.late_after.is_some_and(|bound| latency > bound));
     }
 
     /// A dispatched request ended; its server falls free. Follow with [`Station::dispatch_next`].

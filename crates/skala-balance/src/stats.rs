@@ -22,6 +22,8 @@ pub struct Totals {
     pub errors: u64,
     /// Requests turned away by the station.
     pub refused: u64,
+    /// Answers later than the objective's bound.
+    pub late: u64,
     /// Requests whose client left before the answer was complete.
     pub abandoned: u64,
     /// Further tries on another replica.
@@ -43,6 +45,7 @@ impl Totals {
         self.completions += other.completions;
         self.errors += other.errors;
         self.refused += other.refused;
+        self.late += other.late;
         self.abandoned += other.abandoned;
         self.retries += other.retries;
         self.latency.merge(&other.latency);
@@ -136,7 +139,8 @@ impl Stats {
         self.open.wait.record(wait);
     }
 
-    pub(crate) fn answered(&mut self, latency: Duration) {
+    pub(crate) fn answered(&mut self, latency: Duration, late: bool) {
+        self.open.late += u64::from(late);
         self.open.latency.record(latency);
     }
 
@@ -183,12 +187,14 @@ impl Stats {
             completions: counts.completions,
             errors: counts.errors,
             refused: counts.refused,
+            late: counts.late,
             waiting: self.waiting.now,
             in_flight: self.in_service.now,
             in_flight_mean: mean(used().map(|w| w.in_service_area).sum()),
             waiting_mean: mean(used().map(|w| w.waiting_area).sum()),
             latency: Distribution::of(&counts.latency),
             service: Distribution::of(&counts.service),
+            service_scv: counts.service.scv(),
             wait: Distribution::of(&counts.wait),
         }
     }

@@ -27,12 +27,20 @@ pub struct Settings {
     pub max_wait: Duration,
     /// How requests are spread.
     pub balance: Balance,
+    /// The objective's bound from arrival to the first byte: later answers are counted as late. `None` counts none.
+    pub late_after: Option<Duration>,
 }
 
 impl Default for Settings {
     /// Unbounded concurrency, a room of 1000 for at most 30 s, least request.
     fn default() -> Settings {
-        Settings { concurrency: None, max_waiting: 1000, max_wait: Duration::from_secs(30), balance: Balance::default() }
+        Settings {
+            concurrency: None,
+            max_waiting: 1000,
+            max_wait: Duration::from_secs(30),
+            balance: Balance::default(),
+            late_after: None,
+        }
     }
 }
 

@@ -8,7 +8,13 @@ use skala_balance::{Admission, Balance, EndpointId, EndpointState, Outcome, Outl
 use skala_types::{ReplicaId, Streams, Time};
 
 fn station(concurrency: Option<u32>, max_waiting: usize) -> Station {
-    let settings = Settings { concurrency, max_waiting, max_wait: Duration::from_secs(60), balance: Balance::LeastRequest };
+    let settings = Settings {
+        concurrency,
+        max_waiting,
+        max_wait: Duration::from_secs(60),
+        balance: Balance::LeastRequest,
+        late_after: None,
+    };
     Station::new(settings, Time::ZERO, Streams::new(1).stream("station"))
 }
 

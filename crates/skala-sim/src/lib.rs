@@ -6,23 +6,23 @@
 
 pub mod control;
 mod dist;
+mod draw;
+mod exact;
 pub mod measure;
 mod need;
 mod normal;
 pub mod optimum;
-mod draw;
-mod exact;
 mod outcome;
-mod rivals;
 mod platform;
 mod quantile;
+mod rivals;
 mod scenario;
 
 pub use control::Watch;
 pub use dist::Dist;
-pub use need::Need;
 pub use exact::{Flow, Progress, simulate, simulate_watched};
+pub use need::Need;
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
-pub use rivals::{Rival, rival};
 pub use platform::{Assumed, Setup, scenario};
+pub use rivals::{Rival, rival};
 pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};

@@ -140,7 +140,8 @@ fn variant(tree: &Node, source: &Source<'_>, options: &LoadOptions<'_>, selected
     checked.value.entry("services").or_insert_with(|| json!({}));
     let value = Value::Object(std::mem::take(&mut checked.value));
     match serde_json::from_value::<Platform>(value) {
-        Ok(platform) => {
+        Ok(mut platform) => {
+            platform.keep_promises();
             semantic::check(&platform, &checked, &mut sink);
             (Some(platform), sink.problems)
         }

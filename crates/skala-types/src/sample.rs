@@ -80,6 +80,9 @@ pub struct StationSample {
     pub errors: u64,
     /// Requests turned away: waiting room full, deadline passed, or no replica to wait for.
     pub refused: u64,
+    /// Answers whose first byte came later than the objective's bound; 0 without an objective.
+    #[serde(default)]
+    pub late: u64,
     /// Requests waiting for a server at the end of the window.
     pub waiting: u32,
     /// Requests in service at the end of the window.
@@ -92,6 +95,9 @@ pub struct StationSample {
     pub latency: Distribution,
     /// From dispatch to a replica to the end of the answer: how long a server was held (seconds).
     pub service: Distribution,
+    /// Squared coefficient of variation of the service time; none where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_scv: Option<f64>,
     /// From arrival to dispatch (seconds).
     pub wait: Distribution,
 }

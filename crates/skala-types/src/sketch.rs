@@ -113,6 +113,21 @@ impl Sketch {
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
+    /// Squared coefficient of variation, to bucket resolution (1/32); `None` for fewer than two values or a mean of zero.
+    pub fn scv(&self) -> Option<f64> {
+        let mean = self.sum_ns as f64 / self.count as f64;
+        if self.count < 2 || mean <= 0.0 {
+            return None;
+        }
+        let deviation = |(index, n): (usize, &u64)| {
+            let low = index.checked_sub(1).map_or(0.0, |below| SketchLayout::upper_nanos(below) as f64);
+            let middle = f64::midpoint(low, SketchLayout::upper_nanos(index) as f64);
+            *n as f64 * (middle - mean).powi(2)
+        };
+        let square: f64 = self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(deviation).sum();
+        Some(square / self.count as f64 / (mean * mean))
+    }
+
     /// The `q` quantile (0..=1, clamped): the smallest bucket bound that at least `ceil(q * count)` values do not exceed.
     /// `None` when empty.
     pub fn quantile(&self, q: f64) -> Option<Duration> {

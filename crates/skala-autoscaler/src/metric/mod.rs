@@ -16,6 +16,7 @@ mod replicas;
 mod signal;
 mod station;
 mod takeover;
+mod wait;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use skala_types::{Replicas, Time};
 use crate::math::{ceil_replicas, within};
 use crate::report::{Input, InputName, Unit};
 use crate::state::Average;
+use crate::wait::{Prediction, WaitMemory};
 use crate::{Direction, MetricEntry, MetricName, MetricOptions, MetricSpec, Observation, Phase, Policy, Repairs, State, Text};
 
 /// What a metric read and what it proposes.
@@ -47,6 +49,9 @@ pub struct MetricReport {
     /// What the metric's own `behavior` made of the proposal; none without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Replicas>,
+    /// What predicted wait expects; none for other metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Box<Prediction>>,
 }
 
 impl MetricReport {
@@ -148,6 +153,8 @@ pub enum Why {
     FromZero,
     /// Below the target, but not below the one for shrinking at any smaller size.
     AboveScaleDownTarget,
+    /// Needed a short while ago: keeping it costs less than starting it again.
+    Kept,
 }
 
 /// Why a metric proposes nothing.
@@ -241,6 +248,8 @@ impl Counts {
 pub(crate) struct Notes {
     pub(crate) inputs: Vec<Input>,
     pub(crate) averages: Vec<Average>,
+    /// What predicted wait has learned, where there is such a metric.
+    pub(crate) wait: Option<Box<WaitMemory>>,
 }
 
 impl Scene<'_> {
@@ -309,6 +318,7 @@ pub(crate) fn evaluate(scene: &Scene<'_>, metric: &MetricEntry, notes: &mut Note
         MetricSpec::RequestsPerSecond { target } => station::requests_per_second(scene, target.0, notes),
         MetricSpec::Concurrency { target } => station::concurrency(scene, target, notes),
         MetricSpec::Latency { quantile, target } => latency::latency(scene, quantile, target, notes),
+        MetricSpec::PredictedWait { .. } => wait::predicted_wait(scene, &metric.what, notes),
         MetricSpec::Signal { ref name, target } => signal::signal(scene, name, target, notes),
         MetricSpec::Queue { ref name, target } => queue::queue(scene, name, target, notes),
         MetricSpec::Formula { ref name, target, .. } => formula::formula(scene, name, target, notes),
@@ -326,10 +336,19 @@ pub(crate) fn input(name: InputName, value: f64, unit: Unit) -> Input {
 
 /// A report without a reading.
 fn failed(name: MetricName, unit: Unit, target: f64, failure: Failure) -> MetricReport {
-    MetricReport { name, unit, target, reading: None, result: MetricResult::Failed { failure }, active: None, allowed: None }
+    MetricReport {
+        name,
+        unit,
+        target,
+        reading: None,
+        result: MetricResult::Failed { failure },
+        active: None,
+        allowed: None,
+        prediction: None,
+    }
 }
 
 /// A report with one.
 fn read(name: MetricName, unit: Unit, target: f64, reading: Reading, result: MetricResult) -> MetricReport {
-    MetricReport { name, unit, target, reading: Some(reading), result, active: None, allowed: None }
+    MetricReport { name, unit, target, reading: Some(reading), result, active: None, allowed: None, prediction: None }
 }

@@ -108,7 +108,9 @@ fn metric(entry: &MetricEntry) -> h::MetricSpec {
         MetricSpec::Memory { target: ResourceTarget::AverageValue(b) } => resource("memory", None, b.0 as f64),
         MetricSpec::RequestsPerSecond { target } => external(average(target.0)),
         MetricSpec::Concurrency { target } => external(average(*target)),
-        MetricSpec::Latency { target, .. } => external(value(target.as_secs_f64())),
+        MetricSpec::Latency { target, .. } | MetricSpec::PredictedWait { latency: target, .. } => {
+            external(value(target.as_secs_f64()))
+        }
         MetricSpec::Signal { target, .. } | MetricSpec::Formula { target, .. } => external(signal(*target)),
         MetricSpec::Queue { target, .. } => external(match target {
             QueueTarget::Length(n) => average(*n),
@@ -201,7 +203,7 @@ fn read(policy: &Policy, state: &State, observation: &Observation, now: Time, in
         }
         MetricSpec::RequestsPerSecond { .. } => station(&|s| Some(s.slow.arrival_rate())),
         MetricSpec::Concurrency { .. } => station(&|s| Some(s.slow.demand())),
-        MetricSpec::Latency { quantile, .. } => station(&|s| latency(s, *quantile)),
+        MetricSpec::Latency { quantile, .. } | MetricSpec::PredictedWait { quantile, .. } => station(&|s| latency(s, *quantile)),
         MetricSpec::Signal { .. } | MetricSpec::Queue { .. } | MetricSpec::Formula { .. } => {
             let counts = Counts::of(observation);
             let scene = Scene { policy, state, observation, now, counts, options: &entry.options, index };
@@ -304,7 +306,7 @@ fn report(m: &h::MetricOutcome, trace: &h::MetricTrace, entry: &MetricEntry, age
         }
     };
     let active = None;
-    MetricReport { name: entry.what.name(), unit, target, reading, result, active, allowed: None }
+    MetricReport { name: entry.what.name(), unit, target, reading, result, active, allowed: None, prediction: None }
 }
 
 fn why(trace: &h::MetricTrace) -> Why {
@@ -333,7 +335,9 @@ fn goal(entry: &MetricEntry) -> (Unit, f64) {
         MetricSpec::Memory { target: ResourceTarget::AverageValue(b) } => (Unit::Bytes, b.0 as f64),
         MetricSpec::RequestsPerSecond { target } => (Unit::PerSecond, target.0),
         MetricSpec::Concurrency { target } => (Unit::Requests, *target),
-        MetricSpec::Latency { target, .. } => (Unit::Seconds, target.as_secs_f64()),
+        MetricSpec::Latency { target, .. } | MetricSpec::PredictedWait { latency: target, .. } => {
+            (Unit::Seconds, target.as_secs_f64())
+        }
         MetricSpec::Signal { target, .. } | MetricSpec::Formula { target, .. } => signal(target),
         MetricSpec::Queue { target, .. } => match target {
             QueueTarget::Length(n) => (Unit::Tasks, *n),

@@ -99,7 +99,8 @@ fn answer(config: &Config, decision: &knative::Decision, current: u32, age: Dura
     };
     let result = MetricResult::Proposes { replicas: Replicas(recommended), why };
     let target = decision.target;
-    let metric = MetricReport { name: name.clone(), unit, target, reading, result, active: None, allowed: None };
+    let metric =
+        MetricReport { name: name.clone(), unit, target, reading, result, active: None, allowed: None, prediction: None };
     let mut inputs = Vec::new();
     for (window, value) in [(config.spec().stable_window, decision.stable), (config.panic_window(), decision.panic)] {
         if let Some(value) = value {

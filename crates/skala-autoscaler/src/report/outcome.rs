@@ -46,6 +46,8 @@ pub enum Held {
     StillStarting,
     /// The samples are from before the last change of size.
     Settling,
+    /// Needed a short while ago: keeping it costs less than starting it again.
+    Kept,
     /// The service has one size, and has it.
     Fixed,
     /// At zero, and nobody asks.
@@ -195,6 +197,7 @@ pub(crate) fn by_metric(winner: Option<&MetricReport>) -> Held {
             Why::WithinTolerance => Held::WithinTolerance,
             Why::WithinNoise => Held::WithinNoise,
             Why::StillStarting => Held::StillStarting,
+            Why::Kept => Held::Kept,
             Why::Settling => Held::Settling,
             Why::AboveTarget | Why::BelowTarget | Why::FewRequests { .. } | Why::FromZero => Held::AtTarget,
         },

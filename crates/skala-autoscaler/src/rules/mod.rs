@@ -268,8 +268,11 @@ fn guards(case: &Case<'_>, chain: &mut Chain<'_>) {
     {
         chain.clamp(Rule::Restart, case.current, Detail::Until { time: Some(resumed + window) });
     }
+    // Predicted wait keeps what it might need again by itself; what still changes follows the load.
+    let follows = case.metrics.iter().any(|m| m.prediction.is_some());
     if let Some(swing) = case.swing
         && repairs.flapping
+        && !follows
         && case.now < swing.hold_until
         && case.current <= swing.high.0
         && chain.value < case.current

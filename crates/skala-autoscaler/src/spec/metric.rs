@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use skala_types::{Bytes, Cores, Rps, Utilisation};
 
-use super::MetricOptions;
+use super::{MetricBehavior, MetricOptions, PolicyKind, ScalingPolicy, ScalingRules};
 use crate::Text;
 
 /// An entry of the `metrics` list: what to scale on, and how.
@@ -63,6 +63,19 @@ pub enum MetricSpec {
         /// The percentile's goal.
         target: Duration,
     },
+    /// How long a request will wait when replicas that are ordered now are ready.
+    PredictedWait {
+        /// The objective's percentile.
+        quantile: Quantile,
+        /// Its bound, from arrival to the first byte of the answer.
+        latency: Duration,
+        /// Requests that one replica works on at once.
+        concurrency: u32,
+        /// Longest time that a request waits before it is refused.
+        patience: Duration,
+        /// Time over which the objective is judged.
+        window: Duration,
+    },
     /// A number from outside: a query, the length of a list, a lag.
     Signal {
         /// The signal's name in [`crate::Observation::signals`].
@@ -97,6 +110,7 @@ impl MetricSpec {
             MetricSpec::RequestsPerSecond { .. } => MetricName::RequestsPerSecond,
             MetricSpec::Concurrency { .. } => MetricName::Concurrency,
             MetricSpec::Latency { quantile, .. } => MetricName::Latency(*quantile),
+            MetricSpec::PredictedWait { .. } => MetricName::PredictedWait,
             MetricSpec::Signal { name, .. } => MetricName::Signal(name.clone()),
             MetricSpec::Queue { name, target } => match target {
                 QueueTarget::Length(_) => MetricName::QueueLength(name.clone()),
@@ -107,6 +121,25 @@ impl MetricSpec {
         }
     }
 
+    /// The pace of a metric that looks ahead by itself: growth at once and without a limit, shrinking as soon as it asks for it,
+    /// because what it asks for has its own patience. Empty for the others.
+    pub fn own_pace(&self) -> MetricBehavior {
+        let MetricSpec::PredictedWait { .. } = self else { return MetricBehavior::default() };
+        let unlimited = |rules: ScalingRules| ScalingRules {
+            stabilization_window: Duration::ZERO,
+            policies: vec![ScalingPolicy {
+                kind: PolicyKind::Pods,
+                value: crate::REPLICAS_CEILING.0,
+                period: Duration::from_secs(1),
+            }],
+            ..rules
+        };
+        MetricBehavior {
+            scale_up: Some(unlimited(ScalingRules::default_up())),
+            scale_down: Some(unlimited(ScalingRules::default_down())),
+        }
+    }
+
     /// Whether it is one of KEDA's triggers: a number that may lie at or below its activation, which makes the service idle.
     pub fn is_trigger(&self) -> bool {
         matches!(self, MetricSpec::Signal { .. } | MetricSpec::Queue { .. } | MetricSpec::Formula { .. })
@@ -114,7 +147,8 @@ impl MetricSpec {
 
     /// Whether it is read off the gateway's station.
     pub fn is_station(&self) -> bool {
-        matches!(self, MetricSpec::RequestsPerSecond { .. } | MetricSpec::Concurrency { .. } | MetricSpec::Latency { .. })
+        use MetricSpec::{Concurrency, Latency, PredictedWait, RequestsPerSecond};
+        matches!(self, RequestsPerSecond { .. } | Concurrency { .. } | Latency { .. } | PredictedWait { .. })
     }
 }
 
@@ -162,6 +196,8 @@ pub enum MetricName {
     Concurrency,
     /// `latency.p95` and its sisters
     Latency(Quantile),
+    /// `predictedWait`
+    PredictedWait,
     /// A number from outside, by its own name.
     Signal(Text),
     /// `queueLength(NAME)`
@@ -187,6 +223,7 @@ impl fmt::Display for MetricName {
                 Quantile::P95 => "latency.p95",
                 Quantile::P99 => "latency.p99",
             }),
+            MetricName::PredictedWait => f.pad("predictedWait"),
             MetricName::Signal(name) | MetricName::Formula(name) => f.pad(name),
             MetricName::QueueLength(name) => write!(f, "queueLength({name})"),
             MetricName::QueueAge(name) => write!(f, "queueAge({name})"),
@@ -207,6 +244,18 @@ pub enum Quantile {
     P95,
     /// 99th percentile.
     P99,
+}
+
+impl Quantile {
+    /// The share of requests that it is about: 0.95.
+    pub fn share(self) -> f64 {
+        match self {
+            Quantile::P50 => 0.50,
+            Quantile::P90 => 0.90,
+            Quantile::P95 => 0.95,
+            Quantile::P99 => 0.99,
+        }
+    }
 }
 
 /// The goal for a resource.

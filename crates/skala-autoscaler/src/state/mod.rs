@@ -22,6 +22,7 @@ pub use startups::Startups;
 pub use turns::Turn;
 pub(crate) use turns::{Swing, record, swing};
 
+use crate::wait::WaitMemory;
 use crate::{MetricName, Policy, knative};
 
 /// Everything that must survive a restart of the controller.
@@ -79,6 +80,9 @@ pub struct State {
     /// How long a replica was last known to work on a request, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_seconds: Option<f64>,
+    /// What predicted wait has learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Box<WaitMemory>>,
 }
 
 /// What one metric wanted.
@@ -133,6 +137,7 @@ impl State {
             knative: None,
             knative_samples: Vec::new(),
             next_look: None,
+            wait: None,
         }
     }
 

@@ -28,9 +28,7 @@ pub struct Control {
     cpu_per_server: Option<f64>,
     price: u64,
     desired: Size,
-    changes: u64,
-    turns: u64,
-    grew_last: Option<bool>,
+    moved: Option<(u32, u32)>,
     away_until: Option<Time>,
     /// There are no CPU samples either: a hole in the recording.
     blind: bool,
@@ -56,9 +54,7 @@ impl Control {
             cpu_per_server: busy_cores.map(|cores| cores / f64::from(service.station.concurrency.unwrap_or(1).max(1))),
             price: service.price_per_hour.map_or(0, |p| p.micros),
             desired: initial,
-            changes: 0,
-            turns: 0,
-            grew_last: None,
+            moved: None,
             away_until: None,
             blind: false,
         };
@@ -90,14 +86,9 @@ impl Control {
         self.desired
     }
 
-    /// Decisions that changed the size.
-    pub fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    /// Changes from growing to shrinking and back.
-    pub fn turns(&self) -> u64 {
-        self.turns
+    /// The last change of size, from and to, once.
+    pub fn take_move(&mut self) -> Option<(u32, u32)> {
+        self.moved.take()
     }
 
     /// What the plan remembers.
@@ -210,10 +201,7 @@ impl Control {
     pub(super) fn act(&mut self, planned: &Planned, current: u32, now: Time, mut tell: impl FnMut(Change)) {
         self.desired = planned.desired;
         if !planned.actions.is_empty() {
-            self.changes += 1;
-            let grows = planned.desired.0 > current;
-            self.turns += u64::from(self.grew_last.is_some_and(|last| last != grows));
-            self.grew_last = Some(grows);
+            self.moved = Some((current, planned.desired.0));
         }
         for action in &planned.actions {
             match *action {

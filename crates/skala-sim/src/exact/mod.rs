@@ -1,5 +1,11 @@
 //! Exact mode: each request by itself, through `skala_balance::Station`.
 
+mod check;
+mod engine;
+mod queue;
+mod requests;
+mod tier;
+
 use std::time::Duration;
 
 use skala_trace::Arrivals;
@@ -48,14 +54,6 @@ pub fn simulate_watched(
     watch: &mut dyn Watch,
     progress: &mut dyn FnMut(Progress) -> Flow,
 ) -> Result<Outcome, SimError> {
-    let _ = (arrivals, watch, progress);
-    Ok(Outcome {
-        seed: scenario.seed,
-        mode: "exact".into(),
-        caveats: Vec::new(),
-        duration: Duration::ZERO,
-        masked: Duration::ZERO,
-        events: 0,
-        services: Vec::new(),
-    })
+    check::check(scenario)?;
+    engine::Engine::try_new(scenario, watch)?.run(arrivals, progress)
 }

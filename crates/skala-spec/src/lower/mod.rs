@@ -104,6 +104,7 @@ impl Service {
             concurrency: self.concurrency,
             max_waiting: self.waiting.max as usize,
             max_wait: self.waiting.timeout.get(),
+            late_after: self.promised_latency().map(|(_, bound)| bound),
             balance: match balance.unwrap_or(self.balance) {
                 Balance::LeastRequest => skala_balance::Balance::LeastRequest,
                 Balance::RoundRobin => skala_balance::Balance::RoundRobin,

@@ -38,6 +38,10 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         metrics.push(entry);
         positions.push(None);
     }
+    for entry in promised(service, a) {
+        metrics.push(entry);
+        positions.push(None);
+    }
     let spec = PolicySpec {
         min_replicas: Replicas(a.min_replicas),
         max_replicas: Replicas(a.max_replicas),
@@ -57,6 +61,38 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         ..PolicySpec::default()
     };
     Lowered { spec, positions }
+}
+
+/// CPU to scale by where there is an objective, but no number of servers to predict a wait with.
+const FALLBACK_CPU: f64 = 0.8;
+
+/// What the service's objective asks for, without anything said in `metrics`: predicted wait, where it is known how many requests a
+/// replica works on at once. Else, and only where nothing else is given, the latency itself and CPU.
+fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
+    let Some((percentile, latency)) = service.promised_latency().filter(|_| a.mode == model::Mode::Default) else {
+        return Vec::new();
+    };
+    let quantile = quantile(percentile);
+    if let Some(concurrency) = service.concurrency {
+        let patience = service.waiting.timeout.get();
+        let window = service.promise.as_ref().map_or(Duration::from_secs(30 * 86_400), |p| p.window.get());
+        let what = MetricSpec::PredictedWait { quantile, latency, concurrency, patience, window };
+        let own = what.own_pace();
+        let options = MetricOptions {
+            behavior: MetricBehavior {
+                scale_up: own.scale_up.filter(|_| a.behavior.scale_up.is_none()),
+                scale_down: own.scale_down.filter(|_| a.behavior.scale_down.is_none()),
+            },
+            ..MetricOptions::default()
+        };
+        return vec![MetricEntry { what, options }];
+    }
+    if !a.metrics.is_empty() || a.formula.is_some() {
+        return Vec::new();
+    }
+    let cpu = MetricSpec::Cpu { target: ResourceTarget::Utilisation(Utilisation(FALLBACK_CPU)) };
+    let cpu = service.resources.requests.cpu.map(|_| cpu.into());
+    std::iter::once(MetricSpec::Latency { quantile, target: latency }.into()).chain(cpu).collect()
 }
 
 /// A metric with a proposal; `None` for one that is there for the formula alone.

@@ -63,6 +63,15 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// Tells each service what the file promises its users.
+    pub(crate) fn keep_promises(&mut self) {
+        for (name, objective) in &self.objectives {
+            if let Some(service) = self.services.get_mut(name) {
+                service.promise = Some(objective.clone());
+            }
+        }
+    }
+
     /// Names of the file's overlays.
     pub fn environments(&self) -> impl Iterator<Item = &str> {
         self.environments.keys().map(String::as_str)

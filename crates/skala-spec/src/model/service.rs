@@ -1,10 +1,12 @@
 //! A service: what runs, with how much, how requests wait for it, and how many there are.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Autoscaling, Balance, Command, Readiness, Uses};
+use super::{Autoscaling, Balance, Command, Objective, Percentile, Readiness, Uses};
 use crate::scalar::{Cpu, Dur, EnvValue, Size, Spend, Upstream};
 
 /// One service. It has exactly one of `command`, `image` and `upstreams`.
@@ -69,6 +71,10 @@ pub struct Service {
     /// Who gives way when a budget, database or provider is short, 0 to 1000: the lowest first. Reload: live.
     #[schemars(range(max = 1000))]
     pub priority: u32,
+    /// The objective that the file states for this service; filled in when the file is loaded.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub promise: Option<Objective>,
 }
 
 impl Default for Service {
@@ -93,6 +99,7 @@ impl Default for Service {
             uses: Uses::default(),
             price: None,
             priority: 100,
+            promise: None,
         }
     }
 }
@@ -125,6 +132,11 @@ impl Service {
         let command = self.command.as_ref().map(Work::Command);
         let image = || self.image.as_deref().map(Work::Image);
         command.or_else(image).or_else(|| self.upstreams.as_deref().map(Work::Upstreams))
+    }
+
+    /// The percentile of latency that decides how many replicas there are, and its bound.
+    pub fn promised_latency(&self) -> Option<(Percentile, Duration)> {
+        self.promise.as_ref()?.latency.as_ref()?.decisive()
     }
 
     /// How many replicas there are.

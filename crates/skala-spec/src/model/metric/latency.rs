@@ -53,6 +53,13 @@ impl fmt::Display for Percentile {
 }
 
 impl LatencyTargets {
+    /// The bound to scale by: p95 where it is given, else the highest percentile that is.
+    pub fn decisive(&self) -> Option<(Percentile, Duration)> {
+        let mut given: Vec<_> = self.bounds().collect();
+        given.sort_by_key(|(percentile, _)| (*percentile != Percentile::P95, std::cmp::Reverse(*percentile)));
+        given.first().copied()
+    }
+
     /// The bounds that are given, lowest percentile first.
     pub fn bounds(&self) -> impl Iterator<Item = (Percentile, Duration)> {
         let all =

@@ -1,0 +1,396 @@
+//! The event loop of exact mode.
+//!
+//! Decides: nothing; it brings together arrivals, the stations, the control loop and the faults in order of time.
+//! Inputs: the scenario, arrivals as they are pulled, one random stream per component.
+//! Method: next-event simulation; what was planned for a moment happens before an arrival of the same moment.
+//! Invariants: time never runs backwards; the same scenario and arrivals give the same events.
+//! Tested: `tests/it`.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use skala_autoscaler::StationWindows;
+use skala_trace::{Arrivals, Item, TraceError};
+use skala_types::{ReplicaId, Stream, Streams, Time};
+
+use super::queue::{Event, Queue};
+use super::requests::{Fate, Requests};
+use super::tier::Tier;
+use super::{Flow, Progress};
+use crate::control::{Change, Controls, LOOKS, Load, MIN_BETWEEN, Pass, Sight};
+use crate::{FaultKind, Outcome, Scenario, SimError, Watch};
+
+/// Events between two reports of progress: a few milliseconds.
+const REPORT_EVERY: u64 = 1 << 15;
+/// Ticks whose numbers reach back into a hole after its end.
+const BLIND_TICKS: u32 = 10;
+
+/// One run.
+pub(super) struct Engine<'a> {
+    scenario: &'a Scenario,
+    watch: &'a mut dyn Watch,
+    tiers: Vec<Tier>,
+    controls: Controls,
+    queue: Queue,
+    requests: Requests,
+    /// Upper bounds of the services' shares of the arrivals.
+    shares: Vec<f64>,
+    share_rng: Stream,
+    fault_rng: Stream,
+    /// For each service the moment for which its next `Life` event is planned.
+    life_at: Vec<Time>,
+    looks: u32,
+    press_planned: bool,
+    press_free: Time,
+    blind_until: Time,
+    masked: Duration,
+    now: Time,
+    events: u64,
+    changes: Vec<(usize, Change)>,
+}
+
+/// The eyes of the control loop.
+struct Eyes<'a> {
+    tiers: &'a mut [Tier],
+    now: Time,
+}
+
+impl Sight for Eyes<'_> {
+    fn station(&mut self, service: usize) -> Option<StationWindows> {
+        self.tiers[service].windows(self.now)
+    }
+
+    fn load(&self, service: usize, replica: ReplicaId) -> Load {
+        self.tiers[service].load(replica, self.now)
+    }
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn try_new(scenario: &'a Scenario, watch: &'a mut dyn Watch) -> Result<Engine<'a>, SimError> {
+        let streams = Streams::new(scenario.seed);
+        let begins = scenario.begins;
+        let tier = |(i, s)| Tier::try_new(i as u32, s, streams, begins);
+        let tiers = scenario.services.iter().enumerate().map(tier).collect::<Result<Vec<_>, _>>()?;
+        let mut sum = 0.0;
+        let upper = |s: &crate::Service| {
+            sum += s.share;
+            sum
+        };
+        let mut engine = Engine {
+            scenario,
+            watch,
+            controls: Controls::try_new(scenario, streams, begins)?,
+            queue: Queue::default(),
+            requests: Requests::default(),
+            shares: scenario.services.iter().map(upper).collect(),
+            share_rng: streams.stream("arrivals"),
+            fault_rng: streams.stream("faults"),
+            life_at: vec![Time::MAX; tiers.len()],
+            tiers,
+            looks: 0,
+            press_planned: false,
+            press_free: Time::ZERO,
+            blind_until: Time::ZERO,
+            masked: Duration::ZERO,
+            now: begins,
+            events: 0,
+            changes: Vec::new(),
+        };
+        engine.begin();
+        Ok(engine)
+    }
+
+    fn begin(&mut self) {
+        for i in 0..self.tiers.len() {
+            for replica in self.controls.of(i).ready().collect::<Vec<_>>() {
+                self.tiers[i].join(replica, self.now);
+            }
+            self.tell(i);
+        }
+        for (i, fault) in self.scenario.faults.iter().enumerate() {
+            self.queue.push(self.now + fault.at, Event::Fault(i as u32));
+        }
+        self.queue.push(self.now, Event::Look);
+    }
+
+    /// Runs to the end of the trace, or to the horizon.
+    pub(super) fn run(
+        mut self,
+        arrivals: &mut dyn Arrivals,
+        progress: &mut dyn FnMut(Progress) -> Flow,
+    ) -> Result<Outcome, SimError> {
+        let begins = self.scenario.begins;
+        let horizon = self.scenario.horizon.map_or(Time::MAX, |h| begins + h);
+        let mut end = arrivals.end().map_or(Time::MAX, |e| begins + e).min(horizon);
+        let known = |end: Time| (end != Time::MAX).then(|| end.since(begins));
+        let mut next = arrivals.next()?;
+        if next.is_none() {
+            return Err(TraceError::Empty.into());
+        }
+        let mut report_at = 0;
+        loop {
+            if self.events >= report_at {
+                report_at = self.events + REPORT_EVERY;
+                let at = Progress { at: self.now.since(begins), end: known(end), events: self.events };
+                if progress(at) == Flow::Stop {
+                    return Err(SimError::Cancelled);
+                }
+            }
+            let arrives = next.map_or(Time::MAX, |item| begins + begin_of(item));
+            let due = self.queue.next_at();
+            if due.min(arrives) >= end {
+                break;
+            }
+            if due <= arrives {
+                self.step()?;
+                continue;
+            }
+            if arrives < self.now {
+                return Err(out_of_order(self.now.since(begins)));
+            }
+            self.now = arrives;
+            if let Some(item) = next {
+                self.take(item)?;
+                next = arrivals.next()?;
+                if next.is_none() && end == Time::MAX {
+                    end = end_of(item).map_or(self.now, |to| begins + to) + Duration::from_nanos(1);
+                }
+            }
+        }
+        Ok(self.finish(end))
+    }
+
+    /// The next planned event.
+    fn step(&mut self) -> Result<(), SimError> {
+        let Some((now, event)) = self.queue.pop() else { return Ok(()) };
+        self.now = now;
+        self.events += 1;
+        match event {
+            Event::Done(slot) => self.done(slot),
+            Event::Expiry(i) => self.tiers[i as usize].expire(now, &mut self.requests, &mut self.queue),
+            Event::Life(i) => self.life(i as usize),
+            Event::Look => self.look(),
+            Event::Press => self.press(),
+            Event::Fault(i) => self.fault(i as usize)?,
+            Event::Sight => self.see_again(),
+        }
+        Ok(())
+    }
+
+    /// An arrival, or a hole.
+    fn take(&mut self, item: Item) -> Result<(), SimError> {
+        self.events += 1;
+        match item {
+            Item::Arrival(arrival) => {
+                let Some(i) = self.service_of_next() else { return Ok(()) };
+                let tokens = (arrival.input_tokens, arrival.output_tokens);
+                if self.tiers[i].arrive(self.now, tokens, &mut self.requests, &mut self.queue)? && !self.press_planned {
+                    self.press_planned = true;
+                    self.queue.push(self.now.max(self.press_free), Event::Press);
+                }
+            }
+            Item::Hole { from, to } => self.hole(from, to),
+        }
+        Ok(())
+    }
+
+    /// Whose the next arrival is; shares that sum to less than 1 leave the others away.
+    fn service_of_next(&mut self) -> Option<usize> {
+        if self.shares.first().is_some_and(|first| *first >= 1.0) {
+            return Some(0);
+        }
+        let drawn: f64 = self.share_rng.random();
+        self.shares.iter().position(|upper| drawn < *upper)
+    }
+
+    fn hole(&mut self, from: Duration, to: Duration) {
+        let (from, to) = (from.max(self.now.since(self.scenario.begins)), to.max(from));
+        self.masked += to.saturating_sub(from);
+        let seen_again = (self.scenario.begins + to) + self.scenario.interval * BLIND_TICKS;
+        self.blind_until = self.blind_until.max(seen_again);
+        for (i, tier) in self.tiers.iter_mut().enumerate() {
+            tier.recorder.mask(from, to);
+            tier.miss_until(seen_again);
+            self.controls.of_mut(i).set_blind(true);
+        }
+        self.queue.push(seen_again, Event::Sight);
+    }
+
+    fn see_again(&mut self) {
+        if self.now >= self.blind_until {
+            (0..self.tiers.len()).for_each(|i| self.controls.of_mut(i).set_blind(false));
+        }
+    }
+
+    fn done(&mut self, slot: u32) {
+        let request = self.requests.get(slot);
+        if request.fate == Fate::Lost {
+            self.requests.remove(slot);
+            return;
+        }
+        let i = request.service as usize;
+        if let Some(replica) = self.tiers[i].done(self.now, slot, &mut self.requests, &mut self.queue) {
+            self.emptied(i, replica);
+        }
+    }
+
+    fn emptied(&mut self, service: usize, replica: ReplicaId) {
+        if let Some(change) = self.controls.of_mut(service).emptied(replica) {
+            self.watch.changed(self.now, service, change);
+            self.follow(service, change);
+            self.tell(service);
+        }
+    }
+
+    fn life(&mut self, service: usize) {
+        self.life_at[service] = Time::MAX;
+        let mut changes = Vec::new();
+        self.controls.of_mut(service).advance(self.now, &mut changes);
+        for change in changes {
+            self.watch.changed(self.now, service, change);
+            self.follow(service, change);
+        }
+        self.tell(service);
+    }
+
+    /// The station follows what happens to a replica.
+    fn follow(&mut self, service: usize, change: Change) {
+        let tier = &mut self.tiers[service];
+        match change {
+            Change::Started(_) => {}
+            Change::Ready(replica) => {
+                tier.join(replica, self.now);
+                tier.dispatch_waiting(self.now, &mut self.requests, &mut self.queue);
+            }
+            Change::Drains(replica) => {
+                if tier.drain(replica) {
+                    self.emptied(service, replica);
+                }
+            }
+            Change::Died(replica) | Change::Ended(replica) => tier.leave(replica, self.now, &mut self.requests),
+        }
+    }
+
+    /// After a change: the outlook for those who wait, the recorder's sizes, the next end of a phase.
+    fn tell(&mut self, service: usize) {
+        let control = self.controls.of(service);
+        let tier = &mut self.tiers[service];
+        tier.station_mut().set_outlook(control.outlook(self.now));
+        tier.note_sizes(self.now, control.counts(), control.desired().0);
+        if let Some(due) = control.next_due().filter(|due| *due < self.life_at[service]) {
+            self.life_at[service] = due;
+            self.queue.push(due, Event::Life(service as u32));
+        }
+    }
+
+    fn look(&mut self) {
+        let now = self.now;
+        self.tiers.iter_mut().for_each(|t| t.station_mut().close_window(now));
+        let pass = if self.looks == 0 { Pass::Tick } else { Pass::Look };
+        self.looks = (self.looks + 1) % LOOKS;
+        self.pass(pass);
+        self.queue.push(now + self.scenario.interval / LOOKS, Event::Look);
+    }
+
+    fn press(&mut self) {
+        self.press_planned = false;
+        self.press_free = self.now + MIN_BETWEEN;
+        self.pass(Pass::Look);
+    }
+
+    fn pass(&mut self, pass: Pass) {
+        let mut changes = std::mem::take(&mut self.changes);
+        let mut eyes = Eyes { tiers: &mut self.tiers, now: self.now };
+        self.controls.pass(pass, self.now, &mut eyes, &mut *self.watch, &mut changes);
+        for (service, change) in changes.drain(..) {
+            self.follow(service, change);
+        }
+        self.changes = changes;
+        for i in 0..self.tiers.len() {
+            if let Some((from, to)) = self.controls.of_mut(i).take_move() {
+                self.tiers[i].recorder.scaled(from, to);
+            }
+            self.tell(i);
+        }
+    }
+
+    fn fault(&mut self, index: usize) -> Result<(), SimError> {
+        let fault = self.scenario.faults[index];
+        let (i, now) = (fault.service, self.now);
+        match fault.kind {
+            FaultKind::ReplicaLoss { replicas } => self.lose(i, replicas),
+            FaultKind::SlowReplica { factor, lasts } => {
+                if let Some(replica) = self.any_ready(i) {
+                    self.watch.noted(now, i, &format!("replica {replica} takes {factor} times as long for {lasts:?}"));
+                    self.tiers[i].slow_down(replica, factor, now + lasts);
+                }
+            }
+            FaultKind::StaleMetrics { lasts } => {
+                self.watch.noted(now, i, &format!("the station's numbers stand still for {lasts:?}"));
+                self.tiers[i].freeze_until(now + lasts);
+            }
+            FaultKind::MissingMetrics { lasts } => {
+                self.watch.noted(now, i, &format!("no numbers of the station for {lasts:?}"));
+                self.tiers[i].miss_until(now + lasts);
+            }
+            FaultKind::ControllerRestart { lasts } => {
+                self.watch.noted(now, i, &format!("the controller is away for {lasts:?}"));
+                self.controls.of_mut(i).go_away(now + lasts);
+            }
+            FaultKind::ProviderOutage { lasts } => {
+                self.watch.noted(now, i, &format!("what the service calls fails for {lasts:?}"));
+                self.tiers[i].fail_until(now + lasts);
+            }
+        }
+        Ok(())
+    }
+
+    fn any_ready(&mut self, service: usize) -> Option<ReplicaId> {
+        let ready: Vec<ReplicaId> = self.controls.of(service).ready().collect();
+        (!ready.is_empty()).then(|| ready[self.fault_rng.random_range(0..ready.len())])
+    }
+
+    fn lose(&mut self, service: usize, replicas: u32) {
+        for _ in 0..replicas {
+            let Some(replica) = self.any_ready(service) else { break };
+            self.watch.noted(self.now, service, &format!("replica {replica} dies"));
+            if let Some(change) = self.controls.of_mut(service).lose(replica, self.now) {
+                self.watch.changed(self.now, service, change);
+                self.follow(service, change);
+            }
+        }
+        self.tell(service);
+    }
+
+    fn finish(self, end: Time) -> Outcome {
+        let duration = end.since(self.scenario.begins);
+        Outcome {
+            seed: self.scenario.seed,
+            mode: "exact".into(),
+            caveats: Vec::new(),
+            duration,
+            masked: self.masked.min(duration),
+            events: self.events,
+            services: self.tiers.into_iter().map(|t| t.recorder.finish(duration)).collect(),
+        }
+    }
+}
+
+fn begin_of(item: Item) -> Duration {
+    match item {
+        Item::Arrival(arrival) => arrival.at,
+        Item::Hole { from, .. } => from,
+    }
+}
+
+fn end_of(item: Item) -> Option<Duration> {
+    match item {
+        Item::Arrival(_) => None,
+        Item::Hole { to, .. } => Some(to),
+    }
+}
+
+fn out_of_order(at: Duration) -> SimError {
+    let reason = format!("one lies before {:.3} s, where another was already; sort the trace by time", at.as_secs_f64());
+    SimError::Trace(TraceError::Setting { field: "order of its arrivals".into(), reason })
+}
