@@ -1,0 +1,7 @@
+//! The simulator from outside.
+
+mod fluid;
+mod measure;
+mod optimum;
+mod parts;
+mod platform;
