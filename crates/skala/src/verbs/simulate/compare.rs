@@ -32,6 +32,8 @@ struct Known {
 struct Optimum {
     /// Per service that takes arrivals; `None` without an objective.
     services: Vec<Option<optimum::Optimum>>,
+    /// Why there is none, where one was to be expected.
+    remark: Option<String>,
 }
 
 /// Runs everything.
@@ -55,7 +57,7 @@ pub fn compare(
     let pairs = pairs(&traces, &files);
     let best = |_, (t, c): &(usize, usize)| match &field.contenders[*c].kind {
         Kind::File(scenario) => best(scenario, &sources[*t], known[*t].mode),
-        Kind::Rival(_) => Ok(Optimum { services: Vec::new() }),
+        Kind::Rival(_) => Ok(Optimum { services: Vec::new(), remark: None }),
     };
     let optima = runs::all(&pairs, threads, stop, best).map_err(|(i, e)| failed(pairs[i].0, &e))?;
     let optimum_of = |t: usize, c: usize| {
@@ -96,6 +98,7 @@ pub fn compare(
         }
         report.traces.extend(trace);
     }
+    report.remarks.extend(optima.iter().filter_map(|o| o.remark.clone()));
     report.conditions = judge(&report, conditions);
     Ok(report)
 }
@@ -127,19 +130,28 @@ fn know(args: &SimulateArgs, source: &Source) -> Result<Known, SimError> {
     Ok(Known { mode })
 }
 
+/// The optimum of each service with an objective. What keeps it from being told is no reason to tell nothing.
 fn best(scenario: &Scenario, source: &Source, mode: Mode) -> Result<Optimum, SimError> {
-    let of = |i: usize, service: &skala_sim::Service| {
+    let mut best = Optimum { services: Vec::new(), remark: None };
+    for (i, service) in scenario.services.iter().enumerate() {
         if service.objective.is_none() || service.share <= 0.0 {
-            return Ok(None);
+            best.services.push(None);
+            continue;
         }
         let found = match mode {
             Mode::Exact => optimum::of_arrivals(scenario, i, &mut || source.arrivals(scenario.seed)),
             Mode::Fluid { .. } => optimum::of_steps(scenario, i, &mut || source.steps()),
         };
-        found.map(Some)
-    };
-    let services = scenario.services.iter().enumerate().map(|(i, s)| of(i, s)).collect::<Result<Vec<_>, SimError>>()?;
-    Ok(Optimum { services })
+        match found {
+            Ok(found) => best.services.push(Some(found)),
+            Err(SimError::Setting { field, reason }) => {
+                best.services.push(None);
+                best.remark = Some(format!("there is no optimum to compare with on {}: {field}: {reason}", source.name));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(best)
 }
 
 /// A contender's scenario for one trace.
@@ -175,7 +187,7 @@ fn simulate(
 ) -> Result<Outcome, SimError> {
     match scenario.mode {
         Mode::Exact => skala_sim::simulate(scenario, &mut *source.arrivals(scenario.seed)?, progress),
-        Mode::Fluid { .. } => Err(SimError::Cancelled),
+        Mode::Fluid { .. } => skala_sim::simulate_steps(scenario, &mut *source.steps()?, progress),
     }
 }
 
