@@ -5,7 +5,7 @@
 //!   then every contender on every trace with the same seed.
 
 use skala_sim::{Mode, Need, Outcome, Scenario, ServiceOutcome, SimError, optimum};
-use skala_types::Replicas;
+use skala_types::{Replicas, Time};
 
 use super::args::{ModeArg, SimulateArgs};
 use super::bar::Bar;
@@ -26,6 +26,8 @@ const PEAK: f64 = 0.999;
 /// What is known of a trace before it is run.
 struct Known {
     mode: Mode,
+    /// The moment of its beginning, where it tells and the user does not.
+    begins: Option<Time>,
 }
 
 /// What is prepared for one platform file on one trace.
@@ -69,7 +71,7 @@ pub fn compare(
     let jobs = self::pairs(&traces, &contenders);
     let bar = Bar::new(jobs.len());
     let run = |i: usize, (t, c): &(usize, usize)| {
-        let (scenario, remarks) = prepared(field, &field.contenders[*c], optimum_of(*t, *c), known[*t].mode)?;
+        let (scenario, remarks) = prepared(field, &field.contenders[*c], optimum_of(*t, *c), &known[*t])?;
         let outcome = simulate(&scenario, &sources[*t], &mut runs::follow(&bar, stop, i))?;
         Ok((scenario, outcome, remarks))
     };
@@ -124,10 +126,11 @@ fn know(args: &SimulateArgs, source: &Source) -> Result<Known, SimError> {
     let mode = match args.mode {
         ModeArg::Exact => Mode::Exact,
         ModeArg::Fluid => Mode::Fluid { step: STEP },
-        ModeArg::Auto if source.requests()? <= EXACT_UP_TO => Mode::Exact,
+        ModeArg::Auto if source.requests(EXACT_UP_TO)? <= EXACT_UP_TO => Mode::Exact,
         ModeArg::Auto => Mode::Fluid { step: STEP },
     };
-    Ok(Known { mode })
+    let begins = if args.begins.is_none() { source.begins()? } else { None };
+    Ok(Known { mode, begins })
 }
 
 /// The optimum of each service with an objective. What keeps it from being told is no reason to tell nothing.
@@ -139,7 +142,7 @@ fn best(scenario: &Scenario, source: &Source, mode: Mode) -> Result<Optimum, Sim
             continue;
         }
         let found = match mode {
-            Mode::Exact => optimum::of_arrivals(scenario, i, &mut || source.arrivals(scenario.seed)),
+            Mode::Exact => optimum::of_arrivals(scenario, i, &mut || source.arrivals()),
             Mode::Fluid { .. } => optimum::of_steps(scenario, i, &mut || source.steps()),
         };
         match found {
@@ -155,7 +158,7 @@ fn best(scenario: &Scenario, source: &Source, mode: Mode) -> Result<Optimum, Sim
 }
 
 /// A contender's scenario for one trace.
-fn prepared(field: &Field, contender: &Contender, optimum: &Optimum, mode: Mode) -> Result<(Scenario, Vec<String>), SimError> {
+fn prepared(field: &Field, contender: &Contender, optimum: &Optimum, known: &Known) -> Result<(Scenario, Vec<String>), SimError> {
     let (mut scenario, remarks) = match &contender.kind {
         Kind::File(scenario) => (scenario.clone(), Vec::new()),
         Kind::Rival(rival) => {
@@ -164,7 +167,8 @@ fn prepared(field: &Field, contender: &Contender, optimum: &Optimum, mode: Mode)
             skala_sim::rival(field.first(), *rival, &sizes)?
         }
     };
-    scenario.mode = mode;
+    scenario.mode = known.mode;
+    scenario.begins = known.begins.unwrap_or(scenario.begins);
     for (service, optimum) in scenario.services.iter_mut().zip(&optimum.services) {
         service.need = optimum.as_ref().map(|o| std::sync::Arc::clone(&o.need));
     }
@@ -186,7 +190,7 @@ fn simulate(
     progress: &mut dyn FnMut(skala_sim::Progress) -> skala_sim::Flow,
 ) -> Result<Outcome, SimError> {
     match scenario.mode {
-        Mode::Exact => skala_sim::simulate(scenario, &mut *source.arrivals(scenario.seed)?, progress),
+        Mode::Exact => skala_sim::simulate(scenario, &mut *source.arrivals()?, progress),
         Mode::Fluid { .. } => skala_sim::simulate_steps(scenario, &mut *source.steps()?, progress),
     }
 }

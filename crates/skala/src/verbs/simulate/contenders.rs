@@ -3,10 +3,9 @@
 //! Decides: nothing; what a word of `--compare` means.
 //! Invariants: every contender has its own name; a rival shares everything but the policy with the first platform.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use skala_sim::{Assumed, Mode, Rival, Scenario, Setup};
-use skala_types::Time;
 
 use super::args::SimulateArgs;
 use super::faults;
@@ -43,8 +42,6 @@ pub struct Field {
     pub contenders: Vec<Contender>,
     /// What had to be assumed.
     pub remarks: Vec<String>,
-    /// Whether any trace's own beginning may be used.
-    pub begins: Option<Time>,
 }
 
 impl Field {
@@ -62,7 +59,7 @@ impl Field {
 /// # Errors
 /// A file that is missing or wrong, an unknown word, a fault that cannot be.
 pub fn gather(args: &SimulateArgs) -> Result<Field, Exit> {
-    let mut field = Field { contenders: Vec::new(), remarks: Vec::new(), begins: args.begins };
+    let mut field = Field { contenders: Vec::new(), remarks: Vec::new() };
     add_file(&mut field, args, &args.file, false)?;
     for word in &args.compare {
         let word = word.trim();
@@ -143,9 +140,4 @@ fn about(scenario: &Scenario) -> String {
     let metrics: Vec<String> = spec.metrics.iter().map(|m| m.what.name().to_string()).collect();
     let on = if metrics.is_empty() { String::new() } else { format!(" on {}", metrics.join(", ")) };
     format!("{}, {min} to {max} replicas{on}", mode)
-}
-
-/// Where a path is shown without its folders.
-pub fn file_name(path: &Path) -> PathBuf {
-    path.file_name().map_or_else(|| path.to_owned(), PathBuf::from)
 }

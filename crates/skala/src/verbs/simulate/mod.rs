@@ -10,6 +10,7 @@ mod condition;
 mod contenders;
 mod faults;
 mod figures;
+mod generate;
 mod markdown;
 mod plot;
 mod report;

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use skala_sim::{Flow, Outcome, Progress, SimError};
+use skala_sim::{Flow, Progress, SimError};
 
 use super::bar::Bar;
 
@@ -75,9 +75,6 @@ pub fn follow<'a>(bar: &'a Bar, stop: &'a Stop, run: usize) -> impl FnMut(Progre
         if stop.stopped() { Flow::Stop } else { Flow::Continue }
     }
 }
-
-/// What a run yields.
-pub type Run = (Outcome, Vec<String>);
 
 #[cfg(test)]
 mod tests {
