@@ -85,7 +85,7 @@ fn head(out: &mut String, report: &Report, trace: &TraceReport, service: &str, r
     let promise = row.objective.as_deref().unwrap_or("no objective");
     let _ = writeln!(out, "{service} on {}: {}", trace.name, promise);
     let requests = words::count(row.figures.requests);
-    let _ = write!(out, "{requests} requests in {}, {} of {} mode", span(trace.duration_ms), minutes(row.figures.minutes), trace.mode);
+    let _ = write!(out, "{requests} requests in {}, {}, {} mode", span(trace.duration_ms), minutes(row.figures.minutes), trace.mode);
     if trace.masked_ms > 0 {
         let _ = write!(out, "; {} of holes in the recording are not judged", span(trace.masked_ms));
     }
