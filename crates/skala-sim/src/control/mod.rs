@@ -51,6 +51,8 @@ pub trait Sight {
 
 /// Hears what happens, as the journal does live. Everything is optional.
 pub trait Watch {
+    /// What a tick saw of a service.
+    fn observed(&mut self, _at: Time, _service: usize, _observation: &Observation) {}
     /// A decision that changed a size.
     fn decided(&mut self, _at: Time, _service: usize, _planned: &Planned) {}
     /// Something happened to a replica.
@@ -127,6 +129,9 @@ impl Controls {
                 control.measure(i, now, sight);
             }
             let observation = control.observe(i, now, sight);
+            if pass == Pass::Tick {
+                watch.observed(now, i, &observation);
+            }
             // Nobody plans again and the plan counts whatever it says: no copy of the state is needed.
             let planned = if pass == Pass::Tick && self.limits.is_empty() {
                 (plan_into(&control.policy, &mut control.state, &observation, now), None)

@@ -364,6 +364,7 @@ impl<'a> Engine<'a> {
 
     fn finish(self, end: Time) -> Outcome {
         let duration = end.since(self.scenario.begins);
+        debug_assert!(self.tiers.iter().all(Tier::conserves_work), "every arrival ended once or is still there");
         Outcome {
             seed: self.scenario.seed,
             mode: "exact".into(),

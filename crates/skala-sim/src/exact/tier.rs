@@ -318,6 +318,13 @@ impl Tier {
         self.by_replica.get(&replica).map_or_else(Load::default, of)
     }
 
+    /// Whether every arrival ended exactly once or is still waiting or served.
+    pub(super) fn conserves_work(&self) -> bool {
+        let totals = self.station.totals();
+        let here = self.station.waiting() as u64 + u64::from(self.station.in_flight());
+        totals.arrivals == totals.completions + totals.refused + totals.abandoned + here
+    }
+
     /// Tells the recorder the sizes that hold from now on.
     pub(super) fn note_sizes(&mut self, now: Time, counts: crate::control::Counts, desired: u32) {
         let waiting = self.station.waiting() as f64;

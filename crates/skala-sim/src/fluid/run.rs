@@ -320,16 +320,7 @@ impl Tier<'_> {
 }
 
 fn nothing(arrived: f64) -> measure::Flow<'static> {
-    measure::Flow {
-        arrived: Duration::try_from_secs_f64(arrived).unwrap_or_default(),
-        answered: 0.0,
-        failed: 0.0,
-        refused: 0.0,
-        late: 0.0,
-        latency: &[],
-        wait: &[],
-        worst_wait: 0.0,
-    }
+    measure::Flow { arrived: Duration::try_from_secs_f64(arrived).unwrap_or_default(), ..measure::Flow::default() }
 }
 
 /// How many may wait, so that the last of them is served within `patience`: `skala_balance::judge` turned around.

@@ -38,7 +38,7 @@ pub struct Sizes {
 }
 
 /// What became of requests that arrived together, in expectation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Flow<'a> {
     /// When they arrived.
     pub arrived: Duration,

@@ -1,0 +1,94 @@
+//! Events per second of exact mode on one core, by number of replicas.
+//!
+//! `cargo run --profile quick -p skala-sim --example speed [-- REPLICAS [MILLIONS_OF_REQUESTS]]`
+
+#![expect(clippy::disallowed_types, clippy::print_stdout, reason = "a measurement reads the clock and prints")]
+
+use std::time::{Duration, Instant};
+
+use rand_distr::{Distribution, Exp1};
+use skala_autoscaler::{Policy, Quantile};
+use skala_balance::Settings;
+use skala_sim::{Dist, Flow, Mode, Objective, Scenario, Service, simulate};
+use skala_trace::{Arrival, Arrivals, Item, TraceError};
+use skala_types::{Replicas, Stream, Streams, Time};
+
+/// Servers per replica.
+const CONCURRENCY: u32 = 10;
+/// Mean service time, seconds.
+const SERVICE: f64 = 0.05;
+/// Share of servers busy.
+const LOAD: f64 = 0.8;
+
+/// Poisson arrivals, so many.
+struct Poisson {
+    rng: Stream,
+    gap_ns: f64,
+    at_ns: f64,
+    left: u64,
+}
+
+impl Arrivals for Poisson {
+    fn next(&mut self) -> Result<Option<Item>, TraceError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let gap: f64 = Exp1.sample(&mut self.rng);
+        self.at_ns += gap * self.gap_ns;
+        Ok(Some(Item::Arrival(Arrival { at: Duration::from_nanos(self.at_ns as u64), ..Arrival::default() })))
+    }
+
+    fn end(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn scenario(replicas: u32) -> Scenario {
+    let service = Service {
+        name: "api".into(),
+        policy: Policy::fixed(Replicas(replicas)),
+        station: Settings { concurrency: Some(CONCURRENCY), ..Settings::default() },
+        share: 1.0,
+        service_time: Dist::Exponential { mean: SERVICE },
+        start_up: Dist::Constant { seconds: 5.0 },
+        drain: Duration::from_secs(30),
+        initial: None,
+        busy_cores: Some(1.0),
+        price_per_hour: None,
+        objective: Some(Objective { quantile: Quantile::P95, latency: Duration::from_millis(500), availability: None }),
+        need: None,
+    };
+    Scenario {
+        seed: 1,
+        mode: Mode::Exact,
+        begins: Time::from_secs(1_800_000_000),
+        horizon: None,
+        interval: Duration::from_secs(1),
+        services: vec![service],
+        limits: skala_autoscaler::ceilings::Limits::default(),
+        faults: Vec::new(),
+    }
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a whole number"));
+    let sizes = args.next().map_or(vec![1, 10, 100, 1000], |n| vec![n as u32]);
+    let requests = args.next().unwrap_or(5) * 1_000_000;
+    for replicas in sizes {
+        let rate = f64::from(replicas * CONCURRENCY) * LOAD / SERVICE;
+        let rng = Streams::new(2).stream("poisson");
+        let mut arrivals = Poisson { rng, gap_ns: 1e9 / rate, at_ns: 0.0, left: requests };
+        let began = Instant::now();
+        let outcome = simulate(&scenario(replicas), &mut arrivals, &mut |_| Flow::Continue).expect("a sound scenario");
+        let took = began.elapsed().as_secs_f64();
+        let simulated = outcome.duration.as_secs_f64();
+        println!(
+            "{replicas:>5} replicas: {:>10} events in {took:6.2} s = {:5.2} million/s; {simulated:8.1} s simulated, {:.0} times as fast; p95 {:.3} s",
+            outcome.events,
+            outcome.events as f64 / took / 1e6,
+            simulated / took,
+            outcome.services[0].latency.p95
+        );
+    }
+}

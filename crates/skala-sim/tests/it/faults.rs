@@ -1,0 +1,90 @@
+//! Each fault with its decision log.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use skala_sim::{Fault, FaultKind, Outcome};
+use skala_types::Replicas;
+
+use crate::laws::elastic;
+use crate::support::{Poisson, run, scenario};
+
+/// 60 requests a second of 0.1 s against replicas of 5 servers, three of them at first; the fault at 30 s of 90.
+fn check(kind: FaultKind, log: Expect) -> Outcome {
+    let mut service = elastic(1, 8);
+    service.initial = Some(Replicas(3));
+    let mut scenario = scenario(1, service);
+    scenario.faults = vec![Fault { service: 0, at: Duration::from_secs(30), kind }];
+    let (outcome, watched) = run(&scenario, Poisson::new(1, 60.0, 90));
+    log.assert_eq(&watched.text());
+    outcome
+}
+
+const LASTS: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_lost_replica_fails_what_it_had_and_comes_back() {
+    let outcome = check(FaultKind::ReplicaLoss { replicas: 1 }, expect![[r#"
+          30.00 0 ! replica 2 dies
+          30.00 0 Died(ReplicaId(2))
+          30.00 0 Started(ReplicaId(2))
+          35.00 0 Ready(ReplicaId(2))"#]]);
+    let errors = outcome.services[0].errors;
+    assert!((1.0..=5.0).contains(&errors), "at most what five servers hold: {errors}");
+}
+
+#[test]
+fn the_loss_of_all_replicas_makes_requests_wait_for_the_first_to_return() {
+    let outcome = check(FaultKind::ReplicaLoss { replicas: 9 }, expect![[r#"
+          30.00 0 ! replica 2 dies
+          30.00 0 Died(ReplicaId(2))
+          30.00 0 ! replica 3 dies
+          30.00 0 Died(ReplicaId(3))
+          30.00 0 ! replica 1 dies
+          30.00 0 Died(ReplicaId(1))
+          30.00 0 Started(ReplicaId(1))
+          30.00 0 Started(ReplicaId(2))
+          30.00 0 Started(ReplicaId(3))
+          35.00 0 Ready(ReplicaId(1))
+          35.00 0 Ready(ReplicaId(2))
+          35.00 0 Ready(ReplicaId(3))
+          35.00 0 3 -> 7: concurrency 135.3 (target 3 per replica) wants 46 [the last 1s: above 8.5, the most that 6.6 explains]; scaleUpPolicies: 46 -> 7 (policy 0)
+          35.00 0 Started(ReplicaId(4))
+          35.00 0 Started(ReplicaId(5))
+          35.00 0 Started(ReplicaId(6))
+          35.00 0 Started(ReplicaId(7))
+          40.00 0 Ready(ReplicaId(4))
+          40.00 0 Ready(ReplicaId(5))
+          40.00 0 Ready(ReplicaId(6))
+          40.00 0 Ready(ReplicaId(7))"#]]);
+    assert!(outcome.services[0].worst_wait >= 5.0, "{}", outcome.services[0].worst_wait);
+    assert_eq!(outcome.services[0].ready.0, 0);
+}
+
+#[test]
+fn a_slow_replica_takes_longer_for_a_while() {
+    let outcome = check(FaultKind::SlowReplica { factor: 10.0, lasts: LASTS }, expect!["  30.00 0 ! replica 2 takes 10 times as long for 20s"]);
+    assert!(outcome.services[0].latency.p99 > 0.8, "{}", outcome.services[0].latency.p99);
+}
+
+#[test]
+fn stale_numbers_hold_the_size() {
+    check(FaultKind::StaleMetrics { lasts: LASTS }, expect!["  30.00 0 ! the station's numbers stand still for 20s"]);
+}
+
+#[test]
+fn missing_numbers_hold_the_size() {
+    check(FaultKind::MissingMetrics { lasts: LASTS }, expect!["  30.00 0 ! no numbers of the station for 20s"]);
+}
+
+#[test]
+fn a_controller_that_was_away_goes_on_with_its_state() {
+    check(FaultKind::ControllerRestart { lasts: LASTS }, expect!["  30.00 0 ! the controller is away for 20s"]);
+}
+
+#[test]
+fn an_outage_of_what_the_service_calls_fails_every_request() {
+    let outcome = check(FaultKind::ProviderOutage { lasts: LASTS }, expect!["  30.00 0 ! what the service calls fails for 20s"]);
+    let errors = outcome.services[0].errors;
+    assert!((1000.0..1400.0).contains(&errors), "60 a second for 20 s: {errors}");
+}
