@@ -58,7 +58,9 @@ impl Rival {
     /// What it is, in a sentence.
     pub fn describe(self) -> &'static str {
         match self {
-            Rival::Hpa => "Kubernetes' HPA every 15 s on the file's metrics, else CPU at 80 % of the request; behavior as in the file",
+            Rival::Hpa => {
+                "Kubernetes' HPA every 15 s on the file's metrics, else CPU at 80 % of the request; behavior as in the file"
+            }
             Rival::Keda => "KEDA on requests in service and waiting, a replica's concurrency as target, behind an HPA every 15 s",
             Rival::Kpa => "Knative's autoscaler: 70 % of a replica's concurrency, stable window 60 s, panic window 6 s",
             Rival::StaticPeak => "the fixed size that meets the objective at the trace's busiest minute",
@@ -132,7 +134,10 @@ fn hpa(service: &mut Service, remarks: &mut Vec<String>) -> Result<Policy, SimEr
     let has = |m: &&MetricEntry| {
         matches!(
             m.what,
-            MetricSpec::Cpu { .. } | MetricSpec::RequestsPerSecond { .. } | MetricSpec::Concurrency { .. } | MetricSpec::Signal { .. }
+            MetricSpec::Cpu { .. }
+                | MetricSpec::RequestsPerSecond { .. }
+                | MetricSpec::Concurrency { .. }
+                | MetricSpec::Signal { .. }
         )
     };
     let mut metrics: Vec<MetricEntry> = own.metrics.iter().filter(has).map(|m| m.what.clone().into()).collect();
@@ -151,7 +156,9 @@ fn cpu(service: &mut Service, requests: ResourceRequests, remarks: &mut Vec<Stri
     let (name, busy, asked) = (&service.name, service.busy_cores, requests.cpu.map(|c| c.0));
     let cores = busy.or(asked).unwrap_or(1.0);
     if busy.is_none() {
-        remarks.push(format!("hpa: {name} says nothing of CPU: a replica whose servers are all busy is taken to use 100 % of its request"));
+        remarks.push(format!(
+            "hpa: {name} says nothing of CPU: a replica whose servers are all busy is taken to use 100 % of its request"
+        ));
     }
     service.busy_cores = Some(cores);
     ResourceRequests { cpu: Some(Cores(asked.unwrap_or(cores))), ..requests }
@@ -160,7 +167,8 @@ fn cpu(service: &mut Service, requests: ResourceRequests, remarks: &mut Vec<Stri
 fn keda(service: &Service, remarks: &mut Vec<String>) -> Result<Policy, SimError> {
     let target = service.station.concurrency.map_or(NO_CONCURRENCY, f64::from);
     if service.station.concurrency.is_none() {
-        remarks.push(format!("keda: {} states no concurrency: the target is {NO_CONCURRENCY} requests per replica", service.name));
+        remarks
+            .push(format!("keda: {} states no concurrency: the target is {NO_CONCURRENCY} requests per replica", service.name));
     }
     let metrics = vec![MetricSpec::Concurrency { target }.into()];
     let mode = loop_of(service);

@@ -95,7 +95,15 @@ impl Condition {
             _ => true,
         };
         let words = self.words(value, base);
-        Verdict { condition: self.text.clone(), trace: trace.into(), service: service.into(), failed, value, baseline: base, words }
+        Verdict {
+            condition: self.text.clone(),
+            trace: trace.into(),
+            service: service.into(),
+            failed,
+            value,
+            baseline: base,
+            words,
+        }
     }
 
     fn compare(&self, value: f64, limit: f64) -> bool {

@@ -130,7 +130,11 @@ impl Words<'_> {
                 let rates = self.list("rates", |w| self.rate("rates", w))?;
                 let stays = self.list("stays", |w| parse_duration(w).map_err(|e| format!("stays of mmpp: {e}")))?;
                 if rates.len() != stays.len() {
-                    return Err(format!("mmpp has {} rates and {} stays: write one stay for each rate", rates.len(), stays.len()));
+                    return Err(format!(
+                        "mmpp has {} rates and {} stays: write one stay for each rate",
+                        rates.len(),
+                        stays.len()
+                    ));
                 }
                 Shape::Mmpp(Mmpp { states: rates.into_iter().zip(stays).map(|(rate, stay)| State { rate, stay }).collect() })
             }

@@ -79,7 +79,8 @@ fn tell(args: &SimulateArgs, report: &Report, plots: &[(PathBuf, plot::Form)]) -
             plot::Form::Svg => Ok(svg.into_bytes()),
             plot::Form::Png => plot::png(&svg),
         };
-        let bytes = bytes.map_err(|e| Exit { code: FAILED, message: format!("cannot draw {}: {e}", path.display()), help: None })?;
+        let bytes =
+            bytes.map_err(|e| Exit { code: FAILED, message: format!("cannot draw {}: {e}", path.display()), help: None })?;
         write(path, &bytes)?;
     }
     let to_stdout = |path: &PathBuf| path.as_os_str() == "-";

@@ -14,8 +14,13 @@ mod tests {
     #[test]
     fn finds_what_was_meant() {
         let known = ["missedMinutes", "cost", "p95", "hpa", "kpa"];
-        let rows =
-            [("missedminutes", Some("missedMinutes")), ("missedMinuts", Some("missedMinutes")), ("hpaa", Some("hpa")), ("x", None), ("", None)];
+        let rows = [
+            ("missedminutes", Some("missedMinutes")),
+            ("missedMinuts", Some("missedMinutes")),
+            ("hpaa", Some("hpa")),
+            ("x", None),
+            ("", None),
+        ];
         for (text, wanted) in rows {
             assert_eq!(nearest(text, known), wanted, "{text}");
         }

@@ -31,7 +31,11 @@ fn or_dash(text: Option<String>) -> String {
 
 /// What users got.
 const PROMISES: [Column; 7] = [
-    column("MISSED MIN", |f| or_dash(f.missed_minutes.map(|n| words::count(n as f64))), Some(|f| f.missed_minutes.map(|n| n as f64))),
+    column(
+        "MISSED MIN",
+        |f| or_dash(f.missed_minutes.map(|n| words::count(n as f64))),
+        Some(|f| f.missed_minutes.map(|n| n as f64)),
+    ),
     column("OF ALL", |f| or_dash(f.missed_minutes_share.map(words::share)), None),
     column("MISSED REQ", |f| or_dash(f.missed_requests.map(words::share)), Some(|f| f.missed_requests)),
     column("REFUSED", |f| words::share(f.refused_share), Some(|f| Some(f.refused_share))),
@@ -76,7 +80,11 @@ pub fn render(report: &Report) -> String {
     for remark in &report.remarks {
         let _ = writeln!(out, "remark: {remark}");
     }
-    let _ = write!(out, "seed {}; * best of its column; UNDER and OVER: mean share of the need that was missing, or too much", report.seed);
+    let _ = write!(
+        out,
+        "seed {}; * best of its column; UNDER and OVER: mean share of the need that was missing, or too much",
+        report.seed
+    );
     out
 }
 
@@ -85,7 +93,8 @@ fn head(out: &mut String, report: &Report, trace: &TraceReport, service: &str, r
     let promise = row.objective.as_deref().unwrap_or("no objective");
     let _ = writeln!(out, "{service} on {}: {}", trace.name, promise);
     let requests = words::count(row.figures.requests);
-    let _ = write!(out, "{requests} requests in {}, {}, {} mode", span(trace.duration_ms), minutes(row.figures.minutes), trace.mode);
+    let _ =
+        write!(out, "{requests} requests in {}, {}, {} mode", span(trace.duration_ms), minutes(row.figures.minutes), trace.mode);
     if trace.masked_ms > 0 {
         let _ = write!(out, "; {} of holes in the recording are not judged", span(trace.masked_ms));
     }
@@ -137,8 +146,5 @@ fn best(rows: &[&Row], column: &Column) -> Option<f64> {
 
 /// A name that fits.
 pub fn short(name: &str) -> String {
-    match name.chars().count() {
-        n if n > NAME => format!("…{}", name.chars().skip(n - NAME + 1).collect::<String>()),
-        _ => name.to_owned(),
-    }
+    words::tail(name, NAME)
 }

@@ -75,7 +75,11 @@ pub fn open(args: &SimulateArgs) -> Result<Vec<Source>, Exit> {
 
 fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
     let meta = std::fs::metadata(path).map_err(|e| {
-        Exit::new(FAILED, format!("cannot read the trace {}: {e}", path.display()), "name a file with arrivals, or use --generate")
+        Exit::new(
+            FAILED,
+            format!("cannot read the trace {}: {e}", path.display()),
+            "name a file with arrivals, or use --generate",
+        )
     })?;
     if !meta.is_file() {
         let message = format!("{} is not a file: a trace is read several times", path.display());

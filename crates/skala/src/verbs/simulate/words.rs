@@ -95,6 +95,14 @@ pub fn amount(value: f64) -> String {
     }
 }
 
+/// At most so many characters of a name; longer ones lose their beginning, which for paths says least.
+pub fn tail(name: &str, most: usize) -> String {
+    match name.chars().count() {
+        n if n > most => format!("…{}", name.chars().skip(n - most + 1).collect::<String>()),
+        _ => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -100,7 +100,8 @@ pub fn times(total: f64) -> Vec<(f64, String)> {
     let total = if total.is_finite() { total.max(1.0) } else { 1.0 };
     let last = TIMES[TIMES.len() - 1];
     // Runs beyond a year take whole multiples of four weeks.
-    let step = TIMES.into_iter().find(|s| total / *s as f64 <= 12.0).unwrap_or(last * (total / (last as f64 * 12.0)).ceil() as u64);
+    let step =
+        TIMES.into_iter().find(|s| total / *s as f64 <= 12.0).unwrap_or(last * (total / (last as f64 * 12.0)).ceil() as u64);
     let count = (total / step as f64 * (1.0 + 1e-9)).floor() as u64;
     (0..=count).map(|i| ((i * step) as f64, if i == 0 { "0".into() } else { words::whole(i * step) })).collect()
 }
@@ -136,15 +137,15 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        let linear = |most: f64| Scale::linear(rounded_up(most), 0.0, 100.0).ticks().into_iter().map(plain).collect::<Vec<_>>().join(" ");
+        let linear =
+            |most: f64| Scale::linear(rounded_up(most), 0.0, 100.0).ticks().into_iter().map(plain).collect::<Vec<_>>().join(" ");
         let shown = [0.0, 0.7, 3.0, 17.0, 99.0, 1234.0, 55_000.0, 2e6].map(linear).join("\n");
         expect![[r#""#]].assert_eq(&shown);
         let log = |(a, b): (f64, f64)| Scale::log(a, b, 0.0, 1.0).ticks().into_iter().map(brief).collect::<Vec<_>>().join(" ");
         let shown = [(0.004, 0.3), (0.05, 20.0), (1e-5, 3600.0), (0.0, f64::NAN)].map(log).join("\n");
         expect![[r#""#]].assert_eq(&shown);
-        let shown = [30.0, 600.0, 7200.0, 86_400.0, 14.0 * 86_400.0, 900.0 * 86_400.0].map(|t| {
-            times(t).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
-        });
+        let shown = [30.0, 600.0, 7200.0, 86_400.0, 14.0 * 86_400.0, 900.0 * 86_400.0]
+            .map(|t| times(t).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" "));
         expect![[r#""#]].assert_eq(&shown.join("\n"));
     }
 

@@ -32,6 +32,10 @@ const LANE: f64 = 24.0;
 const GAP: f64 = 30.0;
 /// A policy's line in the legend.
 const LEGEND: f64 = 20.0;
+/// Most points of a line: about four pixels each, so that noise does not hide the course.
+const POINTS: usize = 270;
+/// Longest name of a trace in a title.
+const TITLE: usize = 70;
 /// Most blocks; a drawing of more is one that nobody reads.
 const BLOCKS: usize = 12;
 
@@ -47,7 +51,8 @@ pub fn draw(report: &Report) -> String {
     let mut svg = Svg::new(WIDTH, height.max(40.0));
     let mut top = 0.0;
     for (trace, rows) in &blocks {
-        Block { svg: &mut svg, rows, total: total(trace, rows) }.draw(trace, top);
+        let coarse = rows.iter().map(|r| coarse(&r.outcome.timeline)).collect();
+        Block { svg: &mut svg, rows, coarse, total: total(trace, rows) }.draw(trace, top);
         top += self::height(rows);
     }
     svg.finish()
@@ -61,7 +66,7 @@ fn total(trace: &TraceReport, rows: &[&Row]) -> f64 {
 
 fn height(rows: &[&Row]) -> f64 {
     let lanes = rows.len() as f64;
-    58.0 + lanes * LEGEND + ARRIVALS + REPLICAS + LATENCY + lanes * LANE + 3.0 * GAP + 64.0
+    66.0 + lanes * LEGEND + ARRIVALS + REPLICAS + LATENCY + lanes * LANE + 3.0 * GAP + 64.0
 }
 
 fn end(p: &Point) -> f64 {
@@ -83,6 +88,8 @@ type Span = (f64, f64);
 struct Block<'a> {
     svg: &'a mut Svg,
     rows: &'a [&'a Row],
+    /// The timeline of each row in few points.
+    coarse: Vec<Vec<Point>>,
     total: f64,
 }
 
@@ -91,11 +98,11 @@ impl Block<'_> {
         let mut y = top + 34.0;
         let row = self.rows[0];
         let promise = row.objective.as_deref().unwrap_or("no objective");
-        self.svg.text((LEFT, y), Anchor::Start, 17.0, INK, &format!("{} on {}", row.service, super::super::table::short(&trace.name)));
+        self.svg.text((LEFT, y), Anchor::Start, 17.0, INK, &format!("{} on {}", row.service, words::tail(&trace.name, TITLE)));
         let about = format!("{promise}; {} requests, {} mode", words::count(row.figures.requests), trace.mode);
         self.svg.text((WIDTH - RIGHT, y), Anchor::End, 12.0, FAINT, &about);
         y += 14.0;
-        y = self.legend(y) + GAP - 4.0;
+        y = self.legend(y) + GAP + 4.0;
         let lanes = LANE * self.rows.len() as f64;
         let mut panels = Vec::new();
         for height in [ARRIVALS, REPLICAS, LATENCY, lanes] {
@@ -158,10 +165,9 @@ impl Block<'_> {
 
     fn arrivals(&mut self, panel: Span) {
         let rate = |p: &Point| p.arrival_rate;
-        let timeline = &self.rows[0].outcome.timeline;
-        let scale = Scale::linear(axis::rounded_up(most(timeline, rate)), panel.1, panel.0);
+        let scale = Scale::linear(axis::rounded_up(most(&self.coarse[0], rate)), panel.1, panel.0);
         self.frame(panel, "Arrivals, requests per second", scale, axis::plain);
-        let (area, line) = self.steps(timeline, rate, scale);
+        let (area, line) = self.steps(&self.coarse[0], rate, scale);
         self.svg.area(&area, "arrivals", DEMAND.0);
         self.svg.path(&line, "arrivals", Stroke::solid(DEMAND.1, 1.0));
     }
@@ -183,7 +189,7 @@ impl Block<'_> {
     fn latency(&mut self, panel: Span) {
         let row = self.rows[0];
         let latency = |p: &Point| p.latency.filter(|l| *l > 0.0);
-        let values = || self.rows.iter().flat_map(|r| r.outcome.timeline.iter().filter_map(latency));
+        let values = || self.coarse.iter().flatten().filter_map(latency);
         let bound = row.bound.map(|(seconds, _)| seconds);
         let low = values().chain(bound).fold(f64::INFINITY, f64::min);
         let high = values().chain(bound.map(|b| b * 1.5)).fold(0.0, f64::max);
@@ -193,14 +199,21 @@ impl Block<'_> {
         if let Some(y) = missed {
             self.svg.rect(LEFT, panel.0, WIDTH - RIGHT - LEFT, y - panel.0, "#fdf3f3");
         }
-        self.frame(panel, &format!("Latency, {quantile}"), scale, axis::brief);
-        for (i, row) in self.rows.iter().enumerate().rev() {
-            let line = self.line(&row.outcome.timeline, latency, scale);
+        self.frame(panel, &format!("Latency, {quantile} (mean over stretches)"), scale, axis::brief);
+        for i in (0..self.rows.len()).rev() {
+            let line = self.line(&self.coarse[i], latency, scale);
             self.svg.path(&line, "latency", stroke(i, 1.4));
         }
         if let (Some(y), Some(bound)) = (missed, bound) {
             self.svg.line((LEFT, y), (WIDTH - RIGHT, y), Stroke { dash: "6 4", ..Stroke::solid(MISSED, 1.3) });
-            self.svg.text((WIDTH - RIGHT - 4.0, y - 5.0), Anchor::End, 11.0, MISSED, &format!("objective {}", words::seconds(bound)));
+            self.svg.rect(WIDTH - RIGHT - 112.0, y - 17.0, 111.0, 15.0, "#fdf3f3");
+            self.svg.text(
+                (WIDTH - RIGHT - 4.0, y - 5.0),
+                Anchor::End,
+                11.0,
+                MISSED,
+                &format!("objective {}", words::seconds(bound)),
+            );
         }
     }
 
@@ -210,7 +223,7 @@ impl Block<'_> {
         for (i, row) in self.rows.iter().enumerate() {
             let top = panel.0 + LANE * i as f64;
             let (middle, bottom) = (top + LANE / 2.0, top + LANE);
-            self.missed(row, top + 2.0, LANE - 4.0);
+            self.missed(row, i, top + 2.0, LANE - 4.0);
             let (mut up, mut down) = (Path::default(), Path::default());
             for pair in row.outcome.timeline.windows(2) {
                 let x = self.x(end(&pair[1]));
@@ -231,9 +244,10 @@ impl Block<'_> {
         self.svg.line((LEFT, panel.1), (WIDTH - RIGHT, panel.1), Stroke::solid(FAINT, 1.0));
     }
 
-    fn missed(&mut self, row: &Row, top: f64, height: f64) {
+    fn missed(&mut self, row: &Row, index: usize, top: f64, height: f64) {
         let Some((bound, _)) = row.bound else { return };
-        for stretch in row.outcome.timeline.chunk_by(|a, b| late(a, bound) == late(b, bound)) {
+        let timeline = self.coarse[index].clone();
+        for stretch in timeline.chunk_by(|a, b| late(a, bound) == late(b, bound)) {
             if late(&stretch[0], bound) {
                 let (x, to) = (self.x(stretch[0].at.as_secs_f64()), self.x(end(&stretch[stretch.len() - 1])));
                 self.svg.rect(x, top, (to - x).max(1.0), height, MISSED_FILL);
@@ -278,6 +292,30 @@ impl Block<'_> {
             drawing = value(point).is_some();
         }
         line
+    }
+}
+
+/// A timeline in few points: neighbours joined, weighed by their requests; a hole joins only holes.
+fn coarse(timeline: &[Point]) -> Vec<Point> {
+    let group = timeline.len().div_ceil(POINTS).max(1);
+    let stretches = timeline.chunk_by(|a, b| a.arrival_rate.is_none() == b.arrival_rate.is_none());
+    stretches.flat_map(|s| s.chunks(group).map(joined)).collect()
+}
+
+fn joined(points: &[Point]) -> Point {
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let seconds: f64 = points.iter().map(|p| p.lasts.as_secs_f64()).sum();
+    let requests = |p: &Point| p.arrival_rate.unwrap_or(0.0) * p.lasts.as_secs_f64();
+    let came: f64 = points.iter().map(requests).sum();
+    let answered = || points.iter().filter_map(|p| Some((p.latency?, requests(p).max(1e-9))));
+    let weight: f64 = answered().map(|(_, w)| w).sum();
+    Point {
+        at: first.at,
+        lasts: (last.at + last.lasts).saturating_sub(first.at),
+        arrival_rate: first.arrival_rate.map(|rate| if seconds > 0.0 { came / seconds } else { rate }),
+        latency: (weight > 0.0).then(|| answered().map(|(l, w)| l * w).sum::<f64>() / weight),
+        late: points.iter().map(|p| p.late * requests(p)).sum::<f64>() / came.max(1e-9),
+        ..last
     }
 }
 

@@ -100,8 +100,11 @@ impl Svg {
         };
         let (x, y) = (n(at.0), n(at.1));
         let text = escaped(text);
-        let _ =
-            writeln!(self.body, r#"<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{}" fill="{color}">{text}</text>"#, n(size));
+        let _ = writeln!(
+            self.body,
+            r#"<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{}" fill="{color}">{text}</text>"#,
+            n(size)
+        );
     }
 
     /// The drawing as a document.
