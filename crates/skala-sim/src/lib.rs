@@ -16,6 +16,7 @@ pub mod optimum;
 mod outcome;
 mod platform;
 mod quantile;
+mod rivals;
 mod scenario;
 
 pub use control::Watch;
@@ -25,4 +26,5 @@ pub use fluid::{simulate_steps, simulate_steps_watched};
 pub use need::Need;
 pub use outcome::{Elasticity, Outcome, Point, ServiceOutcome};
 pub use platform::{Assumed, Setup, scenario};
+pub use rivals::{Rival, rival};
 pub use scenario::{Fault, FaultKind, Mode, Objective, Scenario, Service, SimError};

@@ -57,6 +57,8 @@ pub enum Verb {
     Load(Box<LoadArgs>),
     /// Plan capacity and cost: growth, needs, bounds, scenarios, stages
     Plan(crate::verbs::plan::PlanArgs),
+    /// Try policies on recorded or generated arrivals, in virtual time
+    Simulate(Box<crate::verbs::simulate::SimulateArgs>),
     /// Watch an elastic service meet a surge: needs nothing but this binary
     Demo(DemoArgs),
     /// Print a completion script for a shell

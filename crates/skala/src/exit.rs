@@ -10,6 +10,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// `check` found something, or a platform file has errors.
 pub const FINDINGS: u8 = 3;
+/// A threshold or an objective was missed.
+pub const THRESHOLD: u8 = 4;
 /// It took too long.
 pub const TIMED_OUT: u8 = 6;
 /// Ctrl-C.

@@ -87,7 +87,7 @@ fn plan(args: &LoadArgs) -> Result<LoadPlan, Exit> {
 }
 
 /// Runs `act` at the first Ctrl-C; a second one ends the process as usual.
-fn ctrl_c(act: impl FnOnce() + Send + 'static) -> Result<(), Exit> {
+pub(super) fn ctrl_c(act: impl FnOnce() + Send + 'static) -> Result<(), Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Exit {
         code: FAILED,
         message: format!("start the signal handler: {e}"),

@@ -13,4 +13,5 @@ pub mod orders;
 pub mod plan;
 pub mod query;
 pub mod replay;
+pub mod simulate;
 pub mod up;
