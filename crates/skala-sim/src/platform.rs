@@ -182,12 +182,13 @@ fn dist(field: &str, times: &model::Times, cv: f64) -> Result<Dist, SimError> {
     })
 }
 
-/// The strictest percentile that the file bounds; a promise of availability alone bounds no latency.
+/// The bound that the service is scaled by: p95 where it is given, else the highest percentile that is. A promise of availability alone
+/// bounds no latency.
 fn objective(platform: &Platform, name: &ServiceName) -> Option<Objective> {
     let promised = platform.objectives.get(name)?;
     let availability = promised.availability.map(|a| a.ratio());
     let bound = promised.latency.as_ref().and_then(|l| {
-        let bounds = [(l.p99, Quantile::P99), (l.p95, Quantile::P95), (l.p90, Quantile::P90), (l.p50, Quantile::P50)];
+        let bounds = [(l.p95, Quantile::P95), (l.p99, Quantile::P99), (l.p90, Quantile::P90), (l.p50, Quantile::P50)];
         bounds.into_iter().find_map(|(bound, quantile)| Some((quantile, bound?.get())))
     });
     match (bound, availability) {

@@ -37,8 +37,19 @@ pub trait Arrivals {
     /// What is wrong with the trace, and where. The stream ends with it.
     fn next(&mut self) -> Result<Option<Item>, TraceError>;
 
-    /// Where the trace ends, when that is known: it may go on after the last arrival.
+    /// Where the trace ends, when that is known (some know it only once `next` has given `None`): it may go on after the last
+    /// arrival.
     fn end(&self) -> Option<Duration>;
+}
+
+impl<T: Arrivals + ?Sized> Arrivals for Box<T> {
+    fn next(&mut self) -> Result<Option<Item>, TraceError> {
+        (**self).next()
+    }
+
+    fn end(&self) -> Option<Duration> {
+        (**self).end()
+    }
 }
 
 /// The load over a step of time, for simulation by steps.
@@ -63,6 +74,24 @@ pub trait Steps {
     /// # Errors
     /// What is wrong with the trace, and where. The stream ends with it.
     fn next(&mut self) -> Result<Option<RateStep>, TraceError>;
+}
+
+impl<T: Steps + ?Sized> Steps for Box<T> {
+    fn next(&mut self) -> Result<Option<RateStep>, TraceError> {
+        (**self).next()
+    }
+}
+
+impl RateStep {
+    /// Its length, seconds.
+    pub fn seconds(&self) -> f64 {
+        self.to.saturating_sub(self.from).as_secs_f64()
+    }
+
+    /// Requests expected in it; 0 in a hole.
+    pub fn requests(&self) -> f64 {
+        self.rate.unwrap_or(0.0) * self.seconds()
+    }
 }
 
 /// What is wrong with a trace.
@@ -90,4 +119,14 @@ pub enum TraceError {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+impl TraceError {
+    pub(crate) fn row(line: u64, reason: impl Into<String>) -> TraceError {
+        TraceError::Row { line, reason: reason.into() }
+    }
+
+    pub(crate) fn setting(field: impl Into<String>, reason: impl Into<String>) -> TraceError {
+        TraceError::Setting { field: field.into(), reason: reason.into() }
+    }
 }

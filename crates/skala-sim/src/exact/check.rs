@@ -10,7 +10,7 @@ const SERVICES: usize = 10_000;
 const FAULTS: usize = 1_000_000;
 
 /// Refuses what would make a run meaningless.
-pub(super) fn check(scenario: &Scenario) -> Result<(), SimError> {
+pub(crate) fn check(scenario: &Scenario) -> Result<(), SimError> {
     let refuse = |field: &str, reason: &str| Err(SimError::Setting { field: field.into(), reason: reason.into() });
     if scenario.services.is_empty() || scenario.services.len() > SERVICES {
         return refuse("services", "needs at least one service, and at most 10000");

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use skala_trace::Arrivals;
 
+pub(crate) use check::check;
+
 use crate::{Outcome, Scenario, SimError, Watch};
 
 /// How far a run is.
@@ -54,6 +56,6 @@ pub fn simulate_watched(
     watch: &mut dyn Watch,
     progress: &mut dyn FnMut(Progress) -> Flow,
 ) -> Result<Outcome, SimError> {
-    check::check(scenario)?;
+    check(scenario)?;
     engine::Engine::try_new(scenario, watch)?.run(arrivals, progress)
 }

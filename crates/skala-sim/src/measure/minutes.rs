@@ -80,7 +80,8 @@ impl Minutes {
     /// Judges what is over; at the end, everything: what has not ended by `now` is late when the bound has passed.
     fn close(&mut self, all: bool) {
         let (current, fractional) = (self.current, self.fractional);
-        let over = |(&at, m): (&u64, &Minute)| all || at < current && (fractional || m.ended >= m.arrivals);
+        let slack = if fractional { 1e-6 } else { 0.0 };
+        let over = |(&at, m): (&u64, &Minute)| all || at < current && m.ended >= m.arrivals * (1.0 - 1e-9) - slack;
         let done: Vec<u64> = self.open.iter().filter(|e| over((e.0, e.1))).map(|(at, _)| *at).collect();
         for at in done {
             let Some(minute) = self.open.remove(&at) else { continue };
@@ -99,7 +100,7 @@ impl Minutes {
     pub(super) fn finish(mut self, end: Duration) -> (u64, Option<u64>) {
         for (at, minute) in &mut self.open {
             let overdue = self.objective.is_some_and(|o| Duration::from_secs((at + 1) * MINUTE).saturating_add(o.latency) < end);
-            if overdue && !self.fractional {
+            if overdue {
                 minute.late += (minute.arrivals - minute.ended).max(0.0);
             }
         }

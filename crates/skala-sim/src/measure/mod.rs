@@ -1,7 +1,7 @@
 //! What a run is judged by, measured while it runs, in memory that does not grow with it.
 //!
 //! Decides: which minutes kept the promise, and what the replicas did meanwhile.
-//! Inputs: what became of each request ([`Recorder::ended`]) or of a step's requests ([`Recorder::step`]), sizes, decisions, holes.
+//! Inputs: what became of each request ([`Recorder::ended`]) or of those of a step ([`Recorder::step`]), sizes, decisions, holes.
 //! Method: a request belongs to the minute and the point of the timeline in which it arrived. A minute is aligned to the trace's
 //!   beginning and counts when something arrived in it and no hole touches it. It is missed when more than `1 - q` of its requests
 //!   were late (refused and failed ones are), or when fewer were answered than promised and at least two were not: one failure

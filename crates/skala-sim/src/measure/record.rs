@@ -37,13 +37,11 @@ pub struct Sizes {
     pub waiting: f64,
 }
 
-/// What became of the requests of a step, in expectation.
-#[derive(Clone, Copy, Debug)]
+/// What became of requests that arrived together, in expectation.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Flow<'a> {
-    /// Beginning of the step.
-    pub from: Duration,
-    /// Requests that came.
-    pub arrivals: f64,
+    /// When they arrived.
+    pub arrived: Duration,
     /// Requests that are answered.
     pub answered: f64,
     /// Requests that end as an error.
@@ -58,8 +56,6 @@ pub struct Flow<'a> {
     pub wait: &'a [(u64, f64)],
     /// Longest wait, seconds.
     pub worst_wait: f64,
-    /// Time that servers were busy, server-seconds.
-    pub busy: f64,
 }
 
 /// Measures one service while it runs; memory does not grow with the run.
@@ -153,28 +149,36 @@ impl Recorder {
         }
     }
 
-    /// A step passed.
+    /// So many requests came in a step, not necessarily whole.
+    pub fn came(&mut self, at: Duration, requests: f64) {
+        if requests > 0.0 {
+            self.arrivals += requests;
+            self.minutes.in_expectation();
+            self.minutes.arrived(at, requests);
+            self.timeline.arrived(at, requests);
+        }
+    }
+
+    /// Servers were busy for so many server-seconds; in steps only, for `ended` counts them itself.
+    pub fn busy(&mut self, server_seconds: f64) {
+        self.busy += server_seconds;
+    }
+
+    /// Requests that came together are over.
     pub fn step(&mut self, flow: &Flow<'_>) {
         let lost = flow.failed + flow.refused;
         let late = flow.late + lost;
-        self.arrivals += flow.arrivals;
         self.answered += flow.answered;
         self.failed += flow.failed;
         self.refused += flow.refused;
         self.late += late;
-        self.busy += flow.busy;
         self.worst_wait = self.worst_wait.max(flow.worst_wait);
-        self.minutes.in_expectation();
-        if flow.arrivals > 0.0 {
-            self.minutes.arrived(flow.from, flow.arrivals);
-        }
-        self.minutes.ended(flow.from, flow.arrivals, late, lost);
-        self.timeline.arrived(flow.from, flow.arrivals);
-        self.timeline.late(flow.from, late);
+        self.minutes.ended(flow.arrived, flow.answered + lost, late, lost);
+        self.timeline.late(flow.arrived, late);
         if flow.answered > 0.0 {
             flow.latency.iter().for_each(|(nanos, share)| self.latency_flow.add(*nanos, share * flow.answered));
             flow.wait.iter().for_each(|(nanos, share)| self.wait_flow.add(*nanos, share * flow.answered));
-            self.timeline.latency(flow.from, flow.latency.iter().map(|(nanos, share)| (*nanos, share * flow.answered)));
+            self.timeline.latency(flow.arrived, flow.latency.iter().map(|(nanos, share)| (*nanos, share * flow.answered)));
         }
     }
 

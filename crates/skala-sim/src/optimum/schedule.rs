@@ -27,8 +27,8 @@ impl Schedule {
     /// The cheapest schedule for a need until `end`.
     pub fn cheapest(need: &Need, start_up: Duration, bounds: (u32, u32), end: Duration) -> Schedule {
         let (min, max) = (bounds.0, bounds.1.max(bounds.0));
-        // `kept[k]`: since when layer k + 1 is not needed any more; the layers up to `kept.len()` are on or may be bridged.
         let mut edges: Vec<(Duration, i64)> = vec![(Duration::ZERO, i64::from(min))];
+        // Since when each layer is not needed any more; none while it is, and before it ever was.
         let mut free_since: Vec<Option<Duration>> = Vec::new();
         let mut on = min;
         let needs = need.iter().take_while(|(at, _)| *at < end);
@@ -53,6 +53,7 @@ impl Schedule {
             }
         }
         edges.extend(free_since.iter().flatten().map(|since| (*since, -1)));
+        edges.retain(|(at, _)| *at < end || at.is_zero());
         edges.sort_by_key(|(at, _)| *at);
         Schedule { changes: levels(&edges), start_up, end }
     }
@@ -72,6 +73,48 @@ impl Schedule {
         }
         edges.sort_by_key(|(at, _)| *at);
         levels(&edges)
+    }
+
+    /// Ready replicas at a time.
+    pub fn at(&self, at: Duration) -> u32 {
+        let after = self.changes.partition_point(|c| c.0 <= at);
+        after.checked_sub(1).and_then(|i| self.changes.get(i)).map_or(0, |c| c.1)
+    }
+
+    /// Likewise, for times that ascend from call to call.
+    pub(crate) fn at_from(&self, at: Duration, cursor: &mut usize) -> u32 {
+        while self.changes.get(*cursor + 1).is_some_and(|c| c.0 <= at) {
+            *cursor += 1;
+        }
+        self.changes.get(*cursor).map_or(0, |c| c.1)
+    }
+
+    /// Tells each change: the time, ready replicas, and all that are paid.
+    pub(crate) fn each_size(&self, mut told: impl FnMut(Duration, u32, u32)) {
+        let wanted = self.wanted();
+        let (mut ready, mut paid) = (self.changes.iter().peekable(), wanted.iter().peekable());
+        let mut sizes = (0, 0);
+        loop {
+            let at = match (ready.peek(), paid.peek()) {
+                (Some(r), Some(p)) => r.0.min(p.0),
+                (Some(r), None) => r.0,
+                (None, Some(p)) => p.0,
+                (None, None) => return,
+            };
+            if let Some(r) = ready.next_if(|r| r.0 == at) {
+                sizes.0 = r.1;
+            }
+            if let Some(p) = paid.next_if(|p| p.0 == at) {
+                sizes.1 = p.1;
+            }
+            told(at, sizes.0, sizes.1.max(sizes.0));
+        }
+    }
+
+    /// Changes of the size that is asked for, from and to.
+    pub(crate) fn moves(&self) -> impl Iterator<Item = (u32, u32)> {
+        let wanted = self.wanted();
+        (1..wanted.len()).map(move |i| (wanted[i - 1].1, wanted[i].1))
     }
 
     /// Replicas x time, starts included.

@@ -1,7 +1,12 @@
 //! The simulator against theory, laws and faults.
 
 mod faults;
+mod fluid;
 mod laws;
+mod measure;
+mod optimum;
+mod parts;
+mod platform;
 mod random;
 mod support;
 mod theory;
