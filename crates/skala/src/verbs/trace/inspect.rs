@@ -41,7 +41,10 @@ pub(super) fn run(args: &InspectArgs) -> Outcome {
 /// For people: a line per fact.
 fn table(i: &Inspection) -> String {
     let mut lines = Lines::default();
-    lines.add("requests", format!("{:.0} ({} {})", i.requests, i.items, if i.kind == "rates" { "steps of rates" } else { "arrivals" }));
+    lines.add(
+        "requests",
+        format!("{:.0} ({} {})", i.requests, i.items, if i.kind == "rates" { "steps of rates" } else { "arrivals" }),
+    );
     lines.add("begins", i.begins.clone().unwrap_or_else(|| "not told".into()));
     lines.add("duration", span(i.duration_seconds));
     lines.add("mean", format!("{}/s", number(i.mean_rate)));
@@ -50,10 +53,16 @@ fn table(i: &Inspection) -> String {
     lines.add("peak", format!("{}/s {when}{ratio}", number(i.peak_rate)));
     lines.add("gap CV", i.gap_cv.map_or_else(|| "-".into(), number));
     for d in &i.dispersion {
-        lines.add(&format!("dispersion {}", span(d.window_seconds as f64)), format!("{} ({} windows)", number(d.index), d.windows));
+        lines.add(
+            &format!("dispersion {}", span(d.window_seconds as f64)),
+            format!("{} ({} windows)", number(d.index), d.windows),
+        );
     }
     for s in &i.seasons {
-        lines.add(&format!("season {}", s.period), format!("{} (correlation {:.2})", if s.found { "found" } else { "none" }, s.correlation));
+        lines.add(
+            &format!("season {}", s.period),
+            format!("{} (correlation {:.2})", if s.found { "found" } else { "none" }, s.correlation),
+        );
     }
     lines.add("holes", if i.holes == 0 { "none".into() } else { format!("{}, {} in all", i.holes, span(i.hole_seconds)) });
     for hole in &i.hole_list {

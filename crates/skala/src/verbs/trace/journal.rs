@@ -50,8 +50,16 @@ fn service(reader: &Reader, path: &Path, wanted: Option<&str>) -> Result<Service
     match (wanted, services.as_slice()) {
         (Some(name), all) if all.iter().any(|s| s.as_str() == name) => Ok(name.into()),
         (None, [only]) => Ok(only.clone()),
-        (_, []) => Err(Exit::new(USAGE, format!("{} tells of no service", path.display()), "name the journal.db of a platform that ran")),
-        (Some(name), _) => Err(Exit::new(USAGE, format!("{} tells of no service '{name}'", path.display()), format!("there are: {}", names()))),
-        (None, _) => Err(Exit::new(USAGE, format!("{} tells of several services", path.display()), format!("give --service, one of: {}", names()))),
+        (_, []) => {
+            Err(Exit::new(USAGE, format!("{} tells of no service", path.display()), "name the journal.db of a platform that ran"))
+        }
+        (Some(name), _) => {
+            Err(Exit::new(USAGE, format!("{} tells of no service '{name}'", path.display()), format!("there are: {}", names())))
+        }
+        (None, _) => Err(Exit::new(
+            USAGE,
+            format!("{} tells of several services", path.display()),
+            format!("give --service, one of: {}", names()),
+        )),
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use flate2::bufread::MultiGzDecoder;
-use skala_trace::{Drawing, Format, GapFamily, Holes, Input, ReadOptions, RowKind, Spread, TokenPairs, Trace, TraceError, Window};
+use skala_trace::{
+    Drawing, Format, GapFamily, Holes, Input, ReadOptions, RowKind, Spread, TokenPairs, Trace, TraceError, Window,
+};
 
 use super::words;
 use crate::cli::duration;
@@ -198,7 +200,11 @@ impl ChangeArgs {
 pub fn load(path: &Path, args: &ReadArgs) -> Result<Trace, Exit> {
     let unread = |e: std::io::Error| Exit { code: FAILED, message: format!("cannot read {}: {e}", path.display()), help: None };
     if !path.metadata().map_err(unread)?.is_file() {
-        return Err(Exit::new(FAILED, format!("{} is not a regular file", path.display()), "a trace is read more than once: write it to a file"));
+        return Err(Exit::new(
+            FAILED,
+            format!("{} is not a regular file", path.display()),
+            "a trace is read more than once: write it to a file",
+        ));
     }
     let mut magic = [0; 16];
     let read = File::open(path).and_then(|mut f| f.read(&mut magic)).map_err(unread)?;
@@ -231,6 +237,8 @@ pub fn fault(path: &Path, error: TraceError) -> Exit {
         TraceError::Setting { .. } => Exit { code: USAGE, message: error.to_string(), help: None },
         TraceError::Row { .. } => Exit { code: FAILED, message: format!("{file}: {error}"), help: None },
         TraceError::Read(_) => Exit { code: FAILED, message: format!("{file} {error}"), help: None },
-        TraceError::Empty => Exit::new(FAILED, format!("{file} holds no arrivals"), "it needs a row per arrival, or rows of timestamp,requests"),
+        TraceError::Empty => {
+            Exit::new(FAILED, format!("{file} holds no arrivals"), "it needs a row per arrival, or rows of timestamp,requests")
+        }
     }
 }

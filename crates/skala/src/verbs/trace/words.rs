@@ -31,7 +31,8 @@ pub(super) fn tokens(text: &str) -> Result<TokenPairs, String> {
     if text == "chat" {
         return Ok(TokenPairs::chat());
     }
-    let shape = || format!("'{text}' is no sizes: write chat, or P50/P99,P50/P99 of prompts and answers, such as 1020/4142,129/601");
+    let shape =
+        || format!("'{text}' is no sizes: write chat, or P50/P99,P50/P99 of prompts and answers, such as 1020/4142,129/601");
     let one = |text: &str| -> Result<LogNormalTokens, String> {
         let (p50, p99) = text.split_once('/').ok_or_else(shape)?;
         let number = |t: &str| t.trim().parse::<f64>().map_err(|_| shape());
