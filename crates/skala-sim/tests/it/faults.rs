@@ -114,10 +114,10 @@ fn stale_numbers_hold_the_size() {
     check(
         FaultKind::StaleMetrics { lasts: LASTS },
         expect![[r#"
-          30.00 0 ! the station's numbers stand still for 20s
-          50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
-          50.00 0 Started(ReplicaId(4))
-          55.00 0 Ready(ReplicaId(4))"#]],
+              30.00 0 ! the station's numbers stand still for 20s
+              50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
+              50.00 0 Started(ReplicaId(4))
+              55.00 0 Ready(ReplicaId(4))"#]],
     );
 }
 
@@ -126,10 +126,10 @@ fn missing_numbers_hold_the_size() {
     check(
         FaultKind::MissingMetrics { lasts: LASTS },
         expect![[r#"
-          30.00 0 ! no numbers of the station for 20s
-          50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
-          50.00 0 Started(ReplicaId(4))
-          55.00 0 Ready(ReplicaId(4))"#]],
+              30.00 0 ! no numbers of the station for 20s
+              50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
+              50.00 0 Started(ReplicaId(4))
+              55.00 0 Ready(ReplicaId(4))"#]],
     );
 }
 
@@ -138,10 +138,10 @@ fn a_controller_that_was_away_goes_on_with_its_state() {
     check(
         FaultKind::ControllerRestart { lasts: LASTS },
         expect![[r#"
-          30.00 0 ! the controller is away for 20s
-          50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
-          50.00 0 Started(ReplicaId(4))
-          55.00 0 Ready(ReplicaId(4))"#]],
+              30.00 0 ! the controller is away for 20s
+              50.00 0 3 -> 4: concurrency 11.2 (target 3 per replica) wants 4
+              50.00 0 Started(ReplicaId(4))
+              55.00 0 Ready(ReplicaId(4))"#]],
     );
 }
 
@@ -150,10 +150,10 @@ fn an_outage_of_what_the_service_calls_fails_every_request() {
     let outcome = check(
         FaultKind::ProviderOutage { lasts: LASTS },
         expect![[r#"
-          30.00 0 ! what the service calls fails for 20s
-          49.50 0 3 -> 4: concurrency 10.9 (target 3 per replica) wants 4
-          49.50 0 Started(ReplicaId(4))
-          54.50 0 Ready(ReplicaId(4))"#]],
+              30.00 0 ! what the service calls fails for 20s
+              49.50 0 3 -> 4: concurrency 10.9 (target 3 per replica) wants 4
+              49.50 0 Started(ReplicaId(4))
+              54.50 0 Ready(ReplicaId(4))"#]],
     );
     let errors = outcome.services[0].errors;
     assert!((1500.0..1900.0).contains(&errors), "60 a second for 10 s, 110 for 10 s: {errors}");
