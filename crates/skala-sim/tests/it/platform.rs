@@ -71,7 +71,10 @@ fn a_file_that_says_everything() {
 
 #[test]
 fn a_file_that_says_little() {
-    check("platform: p\nservices: {api: {command: ./api}}\n", None, expect![[r#"
+    check(
+        "platform: p\nservices: {api: {command: ./api}}\n",
+        None,
+        expect![[r#"
         api share=1 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=None objective=None
         budgets=0 downstreams=0
         - services.api.concurrency is not set: a replica works on any number of requests at once, and nothing waits.
@@ -79,7 +82,8 @@ fn a_file_that_says_little() {
         - There is no price of a replica of api: no cost is told.
         - capacity.services.api.serviceTime is not set: a request is taken to hold a server for 100ms with cv 1.
         - capacity.services.api.startUp is not set: a replica is taken to be ready 10s after its start.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -90,11 +94,15 @@ services: {llm: {command: ./llm, concurrency: 16}}
 capacity: {services: {llm: {tokenTimes: {base: 50ms, prefillPerSecond: 8000, decodePerSecond: 50, cv: 0.1}, startUp: {mean: 90s}}}}
 objectives: {llm: {availability: 99%}}
 ";
-    check(text, None, expect![[r#"
+    check(
+        text,
+        None,
+        expect![[r#"
         llm share=1 1..1 concurrency=Some(16) service=Tokens { base: 0.05, per_input: 0.000125, per_output: 0.02, cv: 0.1 } start=Constant { seconds: 90.0 } cores=None price=None objective=Some((P95, 18446744073709551615.999999999s, Some(0.99)))
         budgets=0 downstreams=0
         - There is no price of a replica of llm: no cost is told.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
