@@ -24,18 +24,23 @@ const LASTS: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_lost_replica_fails_what_it_had_and_comes_back() {
-    let outcome = check(FaultKind::ReplicaLoss { replicas: 1 }, expect![[r#"
+    let outcome = check(
+        FaultKind::ReplicaLoss { replicas: 1 },
+        expect![[r#"
           30.00 0 ! replica 2 dies
           30.00 0 Died(ReplicaId(2))
           30.00 0 Started(ReplicaId(2))
-          35.00 0 Ready(ReplicaId(2))"#]]);
+          35.00 0 Ready(ReplicaId(2))"#]],
+    );
     let errors = outcome.services[0].errors;
     assert!((1.0..=5.0).contains(&errors), "at most what five servers hold: {errors}");
 }
 
 #[test]
 fn the_loss_of_all_replicas_makes_requests_wait_for_the_first_to_return() {
-    let outcome = check(FaultKind::ReplicaLoss { replicas: 9 }, expect![[r#"
+    let outcome = check(
+        FaultKind::ReplicaLoss { replicas: 9 },
+        expect![[r#"
           30.00 0 ! replica 2 dies
           30.00 0 Died(ReplicaId(2))
           30.00 0 ! replica 3 dies
@@ -56,14 +61,18 @@ fn the_loss_of_all_replicas_makes_requests_wait_for_the_first_to_return() {
           40.00 0 Ready(ReplicaId(4))
           40.00 0 Ready(ReplicaId(5))
           40.00 0 Ready(ReplicaId(6))
-          40.00 0 Ready(ReplicaId(7))"#]]);
+          40.00 0 Ready(ReplicaId(7))"#]],
+    );
     assert!(outcome.services[0].worst_wait >= 5.0, "{}", outcome.services[0].worst_wait);
     assert_eq!(outcome.services[0].ready.0, 0);
 }
 
 #[test]
 fn a_slow_replica_takes_longer_for_a_while() {
-    let outcome = check(FaultKind::SlowReplica { factor: 10.0, lasts: LASTS }, expect!["  30.00 0 ! replica 2 takes 10 times as long for 20s"]);
+    let outcome = check(
+        FaultKind::SlowReplica { factor: 10.0, lasts: LASTS },
+        expect!["  30.00 0 ! replica 2 takes 10 times as long for 20s"],
+    );
     assert!(outcome.services[0].latency.p99 > 0.8, "{}", outcome.services[0].latency.p99);
 }
 

@@ -66,17 +66,24 @@ capacity:
 
 #[test]
 fn a_file_that_says_everything() {
-    check(FULL, None, expect![[r#"
+    check(
+        FULL,
+        None,
+        expect![[r#"
         api share=1 2..20 concurrency=Some(8) service=LogNormal { mean: 0.08, cv: 1.2 } start=LogNormal { mean: 20.0, cv: 0.2 } cores=Some(0.5) price=Some("0.025 EUR") objective=Some((P95, 200ms, Some(0.999)))
         web share=0 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=Some("0.05 EUR") objective=None
         budgets=1 downstreams=1
         - Every arrival of the trace goes to api; the other services see none.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_file_that_says_little() {
-    check("platform: p\nservices: {api: {command: ./api}}\n", None, expect![[r#"
+    check(
+        "platform: p\nservices: {api: {command: ./api}}\n",
+        None,
+        expect![[r#"
         api share=1 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=None objective=None
         budgets=0 downstreams=0
         - services.api.concurrency is not set: a replica works on any number of requests at once, and nothing waits.
@@ -84,7 +91,8 @@ fn a_file_that_says_little() {
         - There is no price of a replica of api: no cost is told.
         - capacity.services.api.serviceTime is not set: a request is taken to hold a server for 100ms with cv 1.
         - capacity.services.api.startUp is not set: a replica is taken to be ready 10s after its start.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -95,16 +103,23 @@ services: {llm: {command: ./llm, concurrency: 16}}
 capacity: {services: {llm: {tokenTimes: {base: 50ms, prefillPerSecond: 8000, decodePerSecond: 50, cv: 0.1}, startUp: {mean: 90s}}}}
 objectives: {llm: {availability: 99%}}
 ";
-    check(text, None, expect![[r#"
+    check(
+        text,
+        None,
+        expect![[r#"
         llm share=1 1..1 concurrency=Some(16) service=Tokens { base: 0.05, per_input: 0.000125, per_output: 0.02, cv: 0.1 } start=Constant { seconds: 90.0 } cores=None price=None objective=Some((P95, 18446744073709551615.999999999s, Some(0.99)))
         budgets=0 downstreams=0
         - There is no price of a replica of llm: no cost is told.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_service_can_be_chosen_and_a_wrong_one_is_told() {
-    check(FULL, Some("web"), expect![[r#"
+    check(
+        FULL,
+        Some("web"),
+        expect![[r#"
         web share=1 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=Some("0.05 EUR") objective=None
         api share=0 2..20 concurrency=Some(8) service=LogNormal { mean: 0.08, cv: 1.2 } start=LogNormal { mean: 20.0, cv: 0.2 } cores=Some(0.5) price=Some("0.025 EUR") objective=Some((P95, 200ms, Some(0.999)))
         budgets=1 downstreams=1
@@ -113,14 +128,27 @@ fn another_service_can_be_chosen_and_a_wrong_one_is_told() {
         - capacity.services.web.serviceTime is not set: a request is taken to hold a server for 100ms with cv 1.
         - capacity.services.web.startUp is not set: a replica is taken to be ready 10s after its start.
         - Every arrival of the trace goes to web; the other services see none.
-    "#]]);
-    check(FULL, Some("elsewhere"), expect![[r#"
+    "#]],
+    );
+    check(
+        FULL,
+        Some("elsewhere"),
+        expect![[r#"
         services.elsewhere: has upstreams that skala does not scale; choose another service
-    "#]]);
-    check(FULL, Some("apii"), expect![[r#"
+    "#]],
+    );
+    check(
+        FULL,
+        Some("apii"),
+        expect![[r#"
         services: has no 'apii'; there are web, api, elsewhere
-    "#]]);
-    check("platform: p\nservices: {x: {upstreams: ['10.0.0.1:80']}}\n", None, expect![[r#"
+    "#]],
+    );
+    check(
+        "platform: p\nservices: {x: {upstreams: ['10.0.0.1:80']}}\n",
+        None,
+        expect![[r#"
         services: are all upstreams; there is nothing to scale
-    "#]]);
+    "#]],
+    );
 }
