@@ -86,7 +86,7 @@ proptest! {
         let mut now = at(2 * DAY);
         for (gap, span, count) in steps {
             forecaster.observe(now + Duration::from_secs(gap), Duration::from_secs(span), count);
-            now = now + Duration::from_secs(gap + span);
+            now += Duration::from_secs(gap + span);
             let quantiles = [0.0, 0.1, 0.5, 0.9, 0.95, 1.0];
             if let Ok(forecast) = forecaster.forecast(now, Duration::from_secs(horizon), quantiles) {
                 for rates in [forecast.at_end, forecast.peak] {

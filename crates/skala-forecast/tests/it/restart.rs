@@ -17,8 +17,9 @@ fn fed(minutes: u64) -> Forecaster {
 }
 
 fn restarted(forecaster: &Forecaster) -> Forecaster {
-    let text = serde_json::to_string(&forecaster.save()).unwrap();
-    Forecaster::restore(&serde_json::from_str::<Saved>(&text).unwrap()).unwrap()
+    let text = serde_json::to_string(&forecaster.save()).expect("a state is JSON");
+    let saved: Saved = serde_json::from_str(&text).expect("what was stored is a stored state");
+    Forecaster::restore(&saved).expect("a state that was just stored is sound")
 }
 
 #[test]
