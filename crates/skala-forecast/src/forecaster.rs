@@ -214,7 +214,7 @@ impl Forecaster {
     fn refit(&mut self, before: u64, minute: u64) {
         let turn = |every: u64| (minute + 1) / every > before / every;
         if turn(REFIT_TREND) {
-            self.weights = Weights::fit(&outlook::minutes(&self.history, history::MINUTES as u64));
+            self.weights = Weights::fit(&outlook::minutes(&self.history, outlook::TREND));
         }
         let young = minute - self.begin.min(minute) < YOUNG;
         if turn(if young { REFIT_YOUNG } else { REFIT }) {
