@@ -8,9 +8,9 @@ use super::law::Law;
 use super::station::{Served, Turn};
 
 /// Quantiles per call.
-const POINTS: usize = 48;
+const POINTS: usize = 32;
 /// A chance of waiting that is not told.
-const NEVER: f64 = 1e-5;
+const NEVER: f64 = 1e-4;
 /// The golden ratio's fraction.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 

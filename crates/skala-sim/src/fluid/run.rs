@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         let mut next_tick = Duration::ZERO;
         let mut end = Duration::ZERO;
         while let Some(slice) = load.next()? {
-            if self.events % REPORT_EVERY == 0 {
+            if self.events.is_multiple_of(REPORT_EVERY) {
                 let at = Progress { at: slice.from, end: self.scenario.horizon, events: self.events };
                 if progress(at) == Flow::Stop {
                     return Err(SimError::Cancelled);

@@ -66,7 +66,16 @@ capacity:
 
 #[test]
 fn a_file_that_says_everything() {
-    check(FULL, None, expect![[""]]);
+    check(
+        FULL,
+        None,
+        expect![[r#"
+        api share=1 2..20 concurrency=Some(8) service=LogNormal { mean: 0.08, cv: 1.2 } start=LogNormal { mean: 20.0, cv: 0.2 } cores=Some(0.5) price=Some("0.025 EUR") objective=Some((P95, 200ms, Some(0.999)))
+        web share=0 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=Some("0.05 EUR") objective=None
+        budgets=1 downstreams=1
+        - Every arrival of the trace goes to api; the other services see none.
+    "#]],
+    );
 }
 
 #[test]
@@ -107,8 +116,39 @@ objectives: {llm: {availability: 99%}}
 
 #[test]
 fn another_service_can_be_chosen_and_a_wrong_one_is_told() {
-    check(FULL, Some("web"), expect![[""]]);
-    check(FULL, Some("elsewhere"), expect![[""]]);
-    check(FULL, Some("apii"), expect![[""]]);
-    check("platform: p\nservices: {x: {upstreams: ['10.0.0.1:80']}}\n", None, expect![[""]]);
+    check(
+        FULL,
+        Some("web"),
+        expect![[r#"
+        web share=1 1..1 concurrency=None service=Exponential { mean: 0.1 } start=Constant { seconds: 10.0 } cores=None price=Some("0.05 EUR") objective=None
+        api share=0 2..20 concurrency=Some(8) service=LogNormal { mean: 0.08, cv: 1.2 } start=LogNormal { mean: 20.0, cv: 0.2 } cores=Some(0.5) price=Some("0.025 EUR") objective=Some((P95, 200ms, Some(0.999)))
+        budgets=1 downstreams=1
+        - services.web.concurrency is not set: a replica works on any number of requests at once, and nothing waits.
+        - objectives.web has no bound on latency: no request is late and no minute is missed.
+        - capacity.services.web.serviceTime is not set: a request is taken to hold a server for 100ms with cv 1.
+        - capacity.services.web.startUp is not set: a replica is taken to be ready 10s after its start.
+        - Every arrival of the trace goes to web; the other services see none.
+    "#]],
+    );
+    check(
+        FULL,
+        Some("elsewhere"),
+        expect![[r#"
+        services.elsewhere: has upstreams that skala does not scale; choose another service
+    "#]],
+    );
+    check(
+        FULL,
+        Some("apii"),
+        expect![[r#"
+        services: has no 'apii'; there are web, api, elsewhere
+    "#]],
+    );
+    check(
+        "platform: p\nservices: {x: {upstreams: ['10.0.0.1:80']}}\n",
+        None,
+        expect![[r#"
+        services: are all upstreams; there is nothing to scale
+    "#]],
+    );
 }
