@@ -25,6 +25,7 @@ impl SketchLayout {
     pub const BUCKETS: usize = ((Self::POWERS + 1) * Self::SUB) as usize;
 
     /// The bucket of a duration in nanoseconds.
+    #[inline]
     pub const fn index(nanos: u64) -> usize {
         let units = nanos / Self::UNIT_NS;
         if units < Self::SUB {
@@ -37,6 +38,7 @@ impl SketchLayout {
     }
 
     /// The largest duration (nanoseconds) that lands in a bucket: what quantiles report.
+    #[inline]
     pub const fn upper_nanos(index: usize) -> u64 {
         let index = index as u64;
         if index < Self::SUB {
@@ -47,6 +49,9 @@ impl SketchLayout {
         ((sub + 1) << power) * Self::UNIT_NS - 1
     }
 }
+
+/// Buckets that are looked at together where most are empty.
+const CHUNK: usize = 16;
 
 /// A histogram of durations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +79,7 @@ impl Sketch {
     }
 
     /// Records one duration.
+    #[inline]
     pub fn record(&mut self, d: Duration) {
         let ns = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let index = SketchLayout::index(ns);
@@ -129,8 +135,13 @@ impl Sketch {
     pub fn take_part(&mut self) -> SketchPart {
         let mut buckets = Vec::new();
         if self.count > 0 {
-            let there = self.counts.iter().enumerate().filter(|(_, n)| **n > 0);
-            buckets.extend(there.map(|(index, n)| (index as u16, *n)));
+            for (chunk, counts) in self.counts.chunks(CHUNK).enumerate() {
+                // Most are empty: one comparison tells for all of them.
+                if counts.iter().fold(0, |any, n| any | n) != 0 {
+                    let there = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+                    buckets.extend(there.map(|(i, n)| ((chunk * CHUNK + i) as u16, *n)));
+                }
+            }
         }
         self.counts.clear();
         SketchPart { buckets, count: std::mem::take(&mut self.count), sum_ns: std::mem::take(&mut self.sum_ns) }
@@ -139,16 +150,24 @@ impl Sketch {
     /// Several quantiles at once, as [`Sketch::quantile`] gives each; `qs` ascend.
     pub fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
         let mut found = [None; N];
-        let rank = |q: f64| ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
+        let ranks = qs.map(|q| ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1));
         let (mut seen, mut next) = (0, 0);
-        for (index, n) in self.counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-            seen += n;
-            while next < N && seen >= rank(qs[next]) {
-                found[next] = Some(Duration::from_nanos(SketchLayout::upper_nanos(index)));
-                next += 1;
-            }
+        for (chunk, counts) in self.counts.chunks(CHUNK).enumerate() {
             if next == N {
                 break;
+            }
+            // Most chunks hold no quantile: one sum tells for all of their buckets.
+            let sum: u64 = counts.iter().sum();
+            if seen + sum < ranks[next] {
+                seen += sum;
+                continue;
+            }
+            for (i, n) in counts.iter().enumerate() {
+                seen += n;
+                while next < N && seen >= ranks[next] {
+                    found[next] = Some(Duration::from_nanos(SketchLayout::upper_nanos(chunk * CHUNK + i)));
+                    next += 1;
+                }
             }
         }
         found
@@ -181,7 +200,12 @@ impl Sketch {
             let middle = f64::midpoint(low, SketchLayout::upper_nanos(index) as f64);
             *n as f64 * (middle - mean).powi(2)
         };
-        let square: f64 = self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(deviation).sum();
+        let filled = |(_, counts): &(usize, &[u64])| counts.iter().fold(0, |any, n| any | n) != 0;
+        let buckets = |(chunk, counts): (usize, &[u64])| {
+            let there = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+            there.map(|(i, n)| deviation((chunk * CHUNK + i, n))).sum::<f64>()
+        };
+        let square: f64 = self.counts.chunks(CHUNK).enumerate().filter(filled).map(buckets).sum();
         Some(square / self.count as f64 / (mean * mean))
     }
 

@@ -59,6 +59,8 @@ pub enum Verb {
     Plan(crate::verbs::plan::PlanArgs),
     /// Try policies on recorded or generated arrivals, in virtual time
     Simulate(Box<crate::verbs::simulate::SimulateArgs>),
+    /// Make, inspect and convert traces of arrivals
+    Trace(crate::verbs::trace::TraceArgs),
     /// Watch an elastic service meet a surge: needs nothing but this binary
     Demo(DemoArgs),
     /// Print a completion script for a shell

@@ -49,7 +49,8 @@ pub(super) fn predicted_wait(scene: &Scene<'_>, spec: &MetricSpec, notes: &mut N
         return failed(MetricName::PredictedWait, Unit::Seconds, 0.0, Failure::NoStation);
     };
     let bound = latency.as_secs_f64();
-    let promise = Promise { share: quantile.share(), bound, concurrency, patience: patience.as_secs_f64(), room: f64::from(room), window };
+    let promise =
+        Promise { share: quantile.share(), bound, concurrency, patience: patience.as_secs_f64(), room: f64::from(room), window };
     // What was learned stays, whatever the sample says.
     notes.wait.clone_from(&scene.state.wait);
     let windows = match usable(scene) {
@@ -72,7 +73,9 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     let windows = scene.observation.station.as_ref().expect("the caller has looked at it");
     let (name, unit) = (MetricName::PredictedWait, Unit::Seconds);
     let current = scene.current();
-    let Some(work) = memory.work.filter(|w| w.is_known(scene.now)).map(|w| w.unbiased(scene.now)) else { return before_the_first_answer(scene, promise, memory) };
+    let Some(work) = memory.work.filter(|w| w.is_known(scene.now)).map(|w| w.unbiased(scene.now)) else {
+        return before_the_first_answer(scene, promise, memory);
+    };
     let goal = Goal { bound: promise.bound, allowed: 1.0 - promise.share, concurrency: promise.concurrency };
     let budget = memory.budget.judge(goal.allowed);
     let growth_quantile = head_room(budget);
@@ -88,7 +91,13 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
 
     let throughput = f64::from(promise.concurrency) / work.mean;
     let arriving = arriving(scene);
-    let supply = Supply { ready: f64::from(scene.counts.ready), arriving: &arriving, throughput, patience: promise.patience, room: promise.room };
+    let supply = Supply {
+        ready: f64::from(scene.counts.ready),
+        arriving: &arriving,
+        throughput,
+        patience: promise.patience,
+        room: promise.room,
+    };
     let rate = memory.rate.now();
     let backlog = backlog_after(horizon.as_secs_f64(), f64::from(windows.slow.waiting), rate, &supply);
     let replicas_then = f64::from(scene.counts.ready) + arriving.len() as f64;
@@ -96,7 +105,11 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     // What waits no longer than the objective leaves room for is part of the stationary wait.
     let slack = (promise.bound - work.mean).max(0.0) * replicas_then * throughput;
     let excess = (backlog - slack).max(0.0);
-    let for_backlog = if excess > 0.0 { ceil_replicas((rate + excess / horizon.as_secs_f64().clamp(DRAIN.0, DRAIN.1)) / throughput) } else { 0 };
+    let for_backlog = if excess > 0.0 {
+        ceil_replicas((rate + excess / horizon.as_secs_f64().clamp(DRAIN.0, DRAIN.1)) / throughput)
+    } else {
+        0
+    };
 
     let needed = for_rate.max(for_backlog).min(crate::REPLICAS_CEILING.0);
     let keeps = horizon.clamp(SHORTEST_KEEP, LONGEST_KEEP);

@@ -5,7 +5,7 @@
 //! Method: a fluid: between the moments at which starting replicas become ready, the backlog changes by arrivals minus the
 //!   work of the servers; nobody waits longer than the waiting room lets them.
 //! Invariants: >= 0; replicas that are starting lower it, so that the same backlog is not paid for twice.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 /// The servers now and to come.
 pub(crate) struct Supply<'a> {

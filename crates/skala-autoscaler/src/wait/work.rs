@@ -5,7 +5,7 @@
 //! Method: sums with a fading memory of [`MEMORY`], weighted by completions, so that a quiet window says little; a window that
 //!   is slower by more than chance begins anew. The shape is log-normal with the measured mean and spread.
 //! Invariants: mean > 0, spread >= 0, both finite.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 use std::time::Duration;
 

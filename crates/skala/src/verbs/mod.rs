@@ -14,4 +14,5 @@ pub mod plan;
 pub mod query;
 pub mod replay;
 pub mod simulate;
+pub mod trace;
 pub mod up;
