@@ -93,8 +93,12 @@ pub fn find_knee(
 fn check(plan: &KneePlan) -> Result<(), LoadError> {
     let rate = |r: f64| r > 0.0 && r <= MAX_RATE;
     let wrong = match plan {
-        p if !rate(p.first_rate) || !rate(p.highest_rate) => "rates of a search must be above 0 and not above the generator's highest",
-        p if p.shortest.is_zero() || p.longest < p.shortest => "a step needs a length, and its longest must not be below its shortest",
+        p if !rate(p.first_rate) || !rate(p.highest_rate) => {
+            "rates of a search must be above 0 and not above the generator's highest"
+        }
+        p if p.shortest.is_zero() || p.longest < p.shortest => {
+            "a step needs a length, and its longest must not be below its shortest"
+        }
         p if p.replicas == 0 => "no replica answers: give at least 1",
         _ => return Ok(()),
     };
@@ -182,7 +186,11 @@ fn end(thresholds: &[Threshold], report: &LoadReport) -> (StepEnd, Vec<String>) 
     }
     let errors_are_judged = thresholds.iter().any(|t| t.metric() == Metric::Errors);
     if !errors_are_judged && (report.ok as f64) < SUSTAINED * report.requests as f64 {
-        reasons.push(format!("{} of {} requests were not answered well", report.requests - report.ok.min(report.requests), report.requests));
+        reasons.push(format!(
+            "{} of {} requests were not answered well",
+            report.requests - report.ok.min(report.requests),
+            report.requests
+        ));
     }
     (if reasons.is_empty() { StepEnd::Kept } else { StepEnd::Missed }, reasons)
 }

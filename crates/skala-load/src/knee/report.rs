@@ -131,12 +131,15 @@ fn write(out: &mut String, r: &KneeReport) -> std::fmt::Result {
         _ if r.invalid => writeln!(out, "INVALID: {}", r.reasons.join("; "))?,
         (Some(knee), Some(missed)) => writeln!(out, "knee: {knee:.1}/s kept, {missed:.1}/s missed ({})", last_miss(r))?,
         (Some(knee), None) => writeln!(out, "no knee up to {knee:.1}/s: raise --max-rate")?,
-        (None, Some(missed)) => writeln!(out, "missed at the first rate, {missed:.1}/s ({}): begin lower with --rate", last_miss(r))?,
+        (None, Some(missed)) => {
+            writeln!(out, "missed at the first rate, {missed:.1}/s ({}): begin lower with --rate", last_miss(r))?
+        }
         (None, None) => writeln!(out, "nothing measured")?,
     }
     writeln!(out, "\n    RATE  ACHIEVED  IN FLIGHT       P50       P95       P99  FAILED")?;
     for s in &r.steps {
-        let ms = |of: fn(&LatencySummary) -> f64| s.latency_ms.as_ref().map_or_else(|| "-".to_owned(), |l| format!("{:.1}ms", of(l)));
+        let ms =
+            |of: fn(&LatencySummary) -> f64| s.latency_ms.as_ref().map_or_else(|| "-".to_owned(), |l| format!("{:.1}ms", of(l)));
         let (p50, p95, p99) = (ms(|l| l.p50), ms(|l| l.p95), ms(|l| l.p99));
         write!(out, "{:8.1}  {:8.1}  {:9.1}  {p50:>8}  {p95:>8}  {p99:>8}  {:6}", s.rate, s.achieved_rps, s.in_flight, s.failed)?;
         match s.end {
@@ -146,7 +149,13 @@ fn write(out: &mut String, r: &KneeReport) -> std::fmt::Result {
         }
     }
     if let Some(t) = r.service_time {
-        writeln!(out, "\nservice time at {:.1}/s: mean {:.1} ms, cv {:.2}", r.steps.first().map_or(0.0, |s| s.rate), t.mean_ms, t.cv)?;
+        writeln!(
+            out,
+            "\nservice time at {:.1}/s: mean {:.1} ms, cv {:.2}",
+            r.steps.first().map_or(0.0, |s| s.rate),
+            t.mean_ms,
+            t.cv
+        )?;
     }
     match (&r.curve, &r.not_identifiable) {
         (Some(f), _) => writeln!(

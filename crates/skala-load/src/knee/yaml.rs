@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn writes_what_was_measured() {
-        let measured = Measured { throughput_per_replica: Some(118.75), service_time: Some((52.349, 0.416)), start_up_ms: Some(4210.0) };
+        let measured =
+            Measured { throughput_per_replica: Some(118.75), service_time: Some((52.349, 0.416)), start_up_ms: Some(4210.0) };
         expect![[r#"
             capacity:
               services:
