@@ -270,7 +270,8 @@ fn findings(model: &Model, plan: &ScenarioPlan) -> Vec<String> {
         ));
     }
     if let Some(month) = plan.months.iter().find(|m| !m.carries_load) {
-        found.push(format!("does not carry the load of month {}", month.month));
+        let when = if month.month == 0 { "today's load".to_owned() } else { format!("the load of month {}", month.month) };
+        found.push(format!("does not carry {when}"));
     }
     for c in plan.carries.iter().filter(|c| !c.fits) {
         found.push(format!("does not carry {}{} {}", c.wanted, c.unit, c.load));
