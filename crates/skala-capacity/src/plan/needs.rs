@@ -233,7 +233,7 @@ fn rule(model: &Model, rule: &Rule, loads: &Loads) -> Option<RuleNeed> {
                     unrounded: Some(knee as f64),
                     replicas: Some(knee),
                     impossible: Some(format!(
-                        "{rate:.2}/s is more than any number of replicas serves: {knee} serve the most, {most:.2}/s"
+                        "{rate:.2}/s is more than any number of replicas serves: {knee} serve the most, {most:.2}/s; split the service, or lower its contention"
                     )),
                     ..blank
                 },

@@ -250,9 +250,11 @@ fn availability(model: &Model, scenario: &Scenario, today: &MonthCost) -> f64 {
         let share = if bought.replicas > 0 { bought.spot as f64 / bought.replicas as f64 } else { 0.0 };
         Group { parts: bought.replicas, needed: service.quorum, up: model.up.replica * (1.0 - lost * share) }
     });
+    // A service that nothing needs is not down; a store without machines is run by somebody else, as one.
+    let services = services.filter(|g| g.parts > 0);
     let stores = model.stores.iter().enumerate().filter_map(|(i, store)| {
         let stated = scenario.nodes.iter().find(|(s, _)| *s == i).map(|(_, n)| *n);
-        Some(Group { parts: stated.unwrap_or(store.nodes), needed: 1, up: store.up? })
+        Some(Group { parts: stated.unwrap_or(store.nodes).max(1), needed: 1, up: store.up? })
     });
     let groups: Vec<Group> = services.chain(stores).collect();
     expected(&groups, scenario.regions, model.up.region, model.up.balancer)
