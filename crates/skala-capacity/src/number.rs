@@ -2,12 +2,15 @@
 //!
 //! Decides: that a rate, a time or a count is finite and not negative before it is used.
 //! Inputs: plain numbers.
-//! Invariants: NaN and negatives read as 0; infinity stays, and formulas answer "unstable" or a limit to it.
+//! Invariants: NaN and negatives read as 0; what is beyond all measure reads as 1e60, so that products of a few stay finite.
 //! Tested: `tests/it/total.rs` feeds every public function with such numbers.
 
-/// A number that is at least 0: NaN and negatives become 0.
+/// What is beyond all measure: no rate, time, count or price comes near.
+const BEYOND: f64 = 1e60;
+
+/// A number that is at least 0: NaN and negatives become 0, and infinity 1e60.
 pub(crate) fn at_least_0(x: f64) -> f64 {
-    if x > 0.0 { x } else { 0.0 }
+    if x > 0.0 { x.min(BEYOND) } else { 0.0 }
 }
 
 /// A share or chance between 0 and 1: NaN becomes 0.

@@ -12,6 +12,9 @@ use crate::number::at_least_0;
 /// 1/B from which B is nothing: a chance of 1e-280.
 const NEVER: f64 = 1e280;
 
+/// Erlangs from which arrivals flow: chance moves them by less than a millionth. Keeps the number of terms below ten million.
+const FLUID: f64 = 1e12;
+
 /// Terms that are smaller than the sum by this factor do not change it.
 const NEGLIGIBLE: f64 = 1e-17;
 
@@ -44,6 +47,10 @@ pub(crate) fn inverse_b(erlangs: f64, servers: f64) -> f64 {
     }
     if erlangs <= 0.0 || servers == f64::INFINITY {
         return f64::INFINITY;
+    }
+    if erlangs > FLUID {
+        let crowd = (std::f64::consts::PI * erlangs / 2.0).sqrt();
+        return if servers > erlangs { f64::INFINITY } else { (1.0 / (1.0 - servers / erlangs)).min(crowd) };
     }
     let per_erlang = 1.0 / erlangs;
     let (mut sum, mut term, mut left) = (1.0, 1.0, servers);
