@@ -9,7 +9,9 @@ use skala_spec::{LoadOptions, Source, load};
 use skala_types::{Replicas, Time};
 
 fn platform(autoscaling: &str) -> Scenario {
-    let text = format!("platform: shop\nservices:\n  api:\n    command: [api, $PORT]\n    autoscaling: {{minReplicas: 1, maxReplicas: 9{autoscaling}\n");
+    let text = format!(
+        "platform: shop\nservices:\n  api:\n    command: [api, $PORT]\n    autoscaling: {{minReplicas: 1, maxReplicas: 9{autoscaling}\n"
+    );
     let options = LoadOptions { environment: None, env: &|_| None, read_file: &|_| Err("there are no files here".into()) };
     let loaded = load(&Source { name: "skala.yaml", text: &text }, &options);
     let platform = loaded.platform.unwrap_or_else(|| panic!("{:?}", loaded.problems));
@@ -30,7 +32,8 @@ fn check(autoscaling: &str, expected: Expect) {
             Decider::Knative(k) => format!("knative at {} of {}", k.target(), k.total()),
         };
         let metrics: Vec<&MetricSpec> = spec.metrics.iter().map(|m| &m.what).collect();
-        out += &format!("{who}: {mode}, {}..{}, {metrics:?}, busy {:?}\n", spec.min_replicas, spec.max_replicas, service.busy_cores);
+        out +=
+            &format!("{who}: {mode}, {}..{}, {metrics:?}, busy {:?}\n", spec.min_replicas, spec.max_replicas, service.busy_cores);
         remarks.iter().for_each(|r| out += &format!("- {r}\n"));
         assert_eq!((service.service_time, service.start_up), (own.services[0].service_time, own.services[0].start_up));
     }

@@ -46,7 +46,10 @@ fn document(platform: &Skala, args: &[&str]) -> Value {
 
 #[test]
 fn policies_stand_side_by_side() {
-    says(&skala(SHOP), &crowd(&["--compare", "hpa,keda,kpa,static-peak"]), expect![[r#"
+    says(
+        &skala(SHOP),
+        &crowd(&["--compare", "hpa,keda,kpa,static-peak"]),
+        expect![[r#"
         exit 0
         api on flash base=4rps times=8 at=1m rise=5s decay=30s for=4m: objective p95 within 500ms
         1,840 requests in 4m, 4 minutes with arrivals, exact mode; optimum 0.08 replica-hours; EUR
@@ -71,7 +74,8 @@ fn policies_stand_side_by_side() {
         kpa: Knative's autoscaler: 70 % of a replica's concurrency, stable window 60 s, panic window 6 s
         static-peak: the fixed size that meets the objective at the trace's busiest minute
         seed 1; * best of its column; UNDER and OVER: mean share of the need that was missing, or too much
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -87,17 +91,19 @@ fn a_table_fits_a_hundred_columns() {
 #[test]
 fn threads_change_nothing_and_seeds_do() {
     let platform = skala(SHOP);
-    let run = |jobs: &str, seed: &str| platform.run(&crowd(&["--compare", "kpa", "--jobs", jobs, "--seed", seed, "-o", "json"])).stdout;
+    let run =
+        |jobs: &str, seed: &str| platform.run(&crowd(&["--compare", "kpa", "--jobs", jobs, "--seed", seed, "-o", "json"])).stdout;
     let one = run("1", "7");
     assert_eq!(one, run("3", "7"));
     assert_ne!(one, run("1", "8"));
     let document: Value = serde_json::from_str(&one).unwrap();
     assert_eq!((&document["schemaVersion"], &document["seed"], &document["currency"]), (&1.into(), &7.into(), &"EUR".into()));
     let row = &document["traces"][0]["rows"][0];
-    let missing: Vec<&str> = ["missedMinutes", "missedRequests", "replicaHours", "overOptimum", "cost", "worstWait", "p95", "under"]
-        .into_iter()
-        .filter(|name| !row[*name].is_number())
-        .collect();
+    let missing: Vec<&str> =
+        ["missedMinutes", "missedRequests", "replicaHours", "overOptimum", "cost", "worstWait", "p95", "under"]
+            .into_iter()
+            .filter(|name| !row[*name].is_number())
+            .collect();
     assert_eq!(missing, [""; 0], "{row:#}");
 }
 
@@ -105,8 +111,11 @@ fn threads_change_nothing_and_seeds_do() {
 fn a_baseline_fails_what_got_worse() {
     let platform = skala(SHOP);
     platform.write("old.yaml", &SHOP.replace("minReplicas: 1", "minReplicas: 4"));
-    let conditions = ["--baseline", "old.yaml", "--fail-if", "missedMinutes>+10%", "--fail-if", "cost>+5%", "--markdown", "-"];
-    says(&platform, &crowd(&conditions), expect![[r#"
+    let conditions = ["--baseline", "old.yaml", "--fail-if", "p95>+10%", "--fail-if", "cost>+5%", "--markdown", "-"];
+    says(
+        &platform,
+        &crowd(&conditions),
+        expect![[r#"
         exit 0
         ## skala simulate
 
@@ -128,7 +137,8 @@ fn a_baseline_fails_what_got_worse() {
 
 
         Seed 1. What is simulated is what runs: the same decision code in virtual time.
-    "#]]);
+    "#]],
+    );
     let run = platform.run(&crowd(&["--fail-if", "refused>99%", "--markdown", "summary.md"]));
     assert_eq!(run.code, Some(0), "{run:?}");
     let summary = std::fs::read_to_string(platform.folder().join("summary.md")).unwrap();
@@ -142,13 +152,15 @@ fn drawings_have_every_policy_and_the_right_size() {
     assert_eq!(run.code, Some(0), "{run:?}");
     let svg = std::fs::read_to_string(platform.folder().join("run.svg")).unwrap();
     let count = |part: &str| svg.matches(part).count();
-    let classes = ["arrivals", "need", "ready", "latency", "up", "down"].map(|c| format!("{c} {}", count(&format!("class=\"{c}\""))));
+    let classes =
+        ["arrivals", "need", "ready", "latency", "up", "down"].map(|c| format!("{c} {}", count(&format!("class=\"{c}\""))));
     expect!["arrivals 2, need 1, ready 2, latency 2, up 2, down 2"].assert_eq(&classes.join(", "));
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
     for text in ["skala.yaml", "kpa", "objective 500ms", "Arrivals, requests per second", ">2m<"] {
         assert!(svg.contains(text), "{text} is missing");
     }
-    let side = |name: &str| -> f64 { svg.split_once(&format!(" {name}=\"")).unwrap().1.split('"').next().unwrap().parse().unwrap() };
+    let side =
+        |name: &str| -> f64 { svg.split_once(&format!(" {name}=\"")).unwrap().1.split('"').next().unwrap().parse().unwrap() };
     let png = std::fs::read(platform.folder().join("run.png")).unwrap();
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
     let pixels = |at: usize| f64::from(u32::from_be_bytes(png[at..at + 4].try_into().unwrap()));

@@ -138,6 +138,7 @@ mod tests {
             refused: factor of slowReplica: 'nan' is not a number of at least 1
             refused: for of staleMetrics: 'soon' is not a duration: write a number with a unit, such as 500ms, 60s, 1m30s or 2h
             refused: 'for' in the fault 'staleMetrics at=1m for': write KEY=VALUE
-            refused: replicaLoss names the service 'wrker', which is not simulated; did you mean worker?"#]].assert_eq(&shown.join("\n"));
+            refused: replicaLoss names the service 'wrker', which is not simulated; did you mean worker?"#]]
+        .assert_eq(&shown.join("\n"));
     }
 }

@@ -188,6 +188,7 @@ mod tests {
             refused: length: 0ns is not within 1ms and 100 years
             refused: constant takes no 'speed': write rate, for, mean, cv, tokens
             refused: mmpp has 2 rates and 1 stays: write one stay for each rate
-            refused: tokens=many: write tokens=chat"#]].assert_eq(&shown.join("\n"));
+            refused: tokens=many: write tokens=chat"#]]
+        .assert_eq(&shown.join("\n"));
     }
 }

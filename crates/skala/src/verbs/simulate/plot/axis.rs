@@ -148,14 +148,16 @@ mod tests {
             0 50 100
             0 500 1000 1500
             0 20k 40k 60k
-            0 500k 1M 1.5M 2M"#]].assert_eq(&shown);
+            0 500k 1M 1.5M 2M"#]]
+        .assert_eq(&shown);
         let log = |(a, b): (f64, f64)| Scale::log(a, b, 0.0, 1.0).ticks().into_iter().map(brief).collect::<Vec<_>>().join(" ");
         let shown = [(0.004, 0.3), (0.05, 20.0), (1e-5, 3600.0), (0.0, f64::NAN)].map(log).join("\n");
         expect![[r#"
             5ms 10ms 20ms 50ms 100ms 200ms
             100ms 1s 10s
             10us 100us 1ms 10ms 100ms 1s 10s 100s 1000s
-            1ms 2ms"#]].assert_eq(&shown);
+            1ms 2ms"#]]
+        .assert_eq(&shown);
         let shown = [30.0, 600.0, 7200.0, 86_400.0, 14.0 * 86_400.0, 900.0 * 86_400.0]
             .map(|t| times(t).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" "));
         expect![[r#"
@@ -164,7 +166,8 @@ mod tests {
             0 10m 20m 30m 40m 50m 1h 1h10m 1h20m 1h30m 1h40m 1h50m 2h
             0 2h 4h 6h 8h 10h 12h 14h 16h 18h 20h 22h 1d
             0 2d 4d 6d 8d 10d 12d 14d
-            0 84d 168d 252d 336d 420d 504d 588d 672d 756d 840d"#]].assert_eq(&shown.join("\n"));
+            0 84d 168d 252d 336d 420d 504d 588d 672d 756d 840d"#]]
+        .assert_eq(&shown.join("\n"));
     }
 
     #[test]
