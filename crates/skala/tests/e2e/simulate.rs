@@ -50,31 +50,31 @@ fn policies_stand_side_by_side() {
         &skala(SHOP),
         &crowd(&["--compare", "hpa,keda,kpa,static-peak"]),
         expect![[r#"
-        exit 0
-        api on flash base=4rps times=8 at=1m rise=5s decay=30s for=4m: objective p95 within 500ms
-        1,840 requests in 4m, 4 minutes with arrivals, exact mode; optimum 0.08 replica-hours; EUR
+            exit 0
+            api on flash base=4rps times=8 at=1m rise=5s decay=30s for=4m: objective p95 within 500ms
+            1,840 requests in 4m, 4 minutes with arrivals, exact mode; optimum 0.08 replica-hours; EUR
 
-        POLICY      MISSED MIN  OF ALL  MISSED REQ  REFUSED    P50    P95  WORST WAIT
-        skala.yaml           0*     0%        2.7%       0%*  78ms  428ms       848ms
-        hpa                  1     25%         23%     2.6%  105ms  2.42s       2.75s
-        keda                 1     25%         23%     2.6%  105ms  2.42s       2.75s
-        kpa                  1     25%        8.8%       0%*  86ms  805ms       1.54s
-        static-peak          0*     0%       0.60%*      0%*  75ms  302ms*      226ms*
+            POLICY      MISSED MIN  OF ALL  MISSED REQ  REFUSED    P50    P95  WORST WAIT
+            skala.yaml           0*     0%        2.7%       0%*  78ms  428ms       848ms
+            hpa                  1     25%         23%     2.6%  105ms  2.42s       2.75s
+            keda                 1     25%         23%     2.6%  105ms  2.42s       2.75s
+            kpa                  1     25%        8.8%       0%*  86ms  805ms       1.54s
+            static-peak          0*     0%       0.60%*      0%*  75ms  302ms*      226ms*
 
-        POLICY      REPLICA-H  VS OPTIMUM  COST  ACTIONS  TURNS  BUSY  UNDER  OVER
-        skala.yaml       0.28       +259%  0.01        3      2  9.3%  0.53%  280%
-        hpa              0.37       +382%  0.02        2      0* 6.8%   3.2%  431%
-        keda             0.37       +382%  0.02        2      0* 6.8%   3.2%  431%
-        kpa              0.20       +160%  0.01        6      1   13%   1.2%  152%
-        static-peak      0.13*       +73%  0.01*       0*     0*  19%     0%*  88%*
+            POLICY      REPLICA-H  VS OPTIMUM  COST  ACTIONS  TURNS  BUSY  UNDER  OVER
+            skala.yaml       0.28       +259%  0.01*       3      2  9.3%  0.53%  280%
+            hpa              0.37       +382%  0.02        2      0* 6.8%   3.2%  431%
+            keda             0.37       +382%  0.02        2      0* 6.8%   3.2%  431%
+            kpa              0.20       +160%  0.01*       6      1   13%   1.2%  152%
+            static-peak      0.13*       +73%  0.01*       0*     0*  19%     0%*  88%*
 
-        skala.yaml: skala's own mode, 1 to 8 replicas on concurrency, predictedWait
-        hpa: Kubernetes' HPA every 15 s on the file's metrics, else CPU at 80 % of the request; behavior as in the file
-        keda: KEDA on requests in service and waiting, a replica's concurrency as target, behind an HPA every 15 s
-        kpa: Knative's autoscaler: 70 % of a replica's concurrency, stable window 60 s, panic window 6 s
-        static-peak: the fixed size that meets the objective at the trace's busiest minute
-        seed 1; * best of its column; UNDER and OVER: mean share of the need that was missing, or too much
-    "#]],
+            skala.yaml: skala's own mode, 1 to 8 replicas on concurrency, predictedWait
+            hpa: Kubernetes' HPA every 15 s on the file's metrics, else CPU at 80 % of the request; behavior as in the file
+            keda: KEDA on requests in service and waiting, a replica's concurrency as target, behind an HPA every 15 s
+            kpa: Knative's autoscaler: 70 % of a replica's concurrency, stable window 60 s, panic window 6 s
+            static-peak: the fixed size that suffices for 99.9 % of the time
+            seed 1; * best of its column; UNDER and OVER: mean share of the need that was missing, or too much
+        "#]],
     );
 }
 
@@ -116,28 +116,28 @@ fn a_baseline_fails_what_got_worse() {
         &platform,
         &crowd(&conditions),
         expect![[r#"
-        exit 0
-        ## skala simulate
+            exit 4
+            ## skala simulate
 
-        **Passed**: 2 of 2 conditions hold their limits.
+            **Failed**: 1 of 2 conditions crossed their limits.
 
-        | | condition | figures | service | trace |
-        |---|---|---|---|---|
-        | ok | `missedMinutes>+10%` | missedMinutes is 0, baseline 0 | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
-        | ok | `cost>+5%` | cost is 0.01, baseline 0.01 (+3.6%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
+            | | condition | figures | service | trace |
+            |---|---|---|---|---|
+            | **failed** | `p95>+10%` | p95 is 428ms, baseline 294ms (+46%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
+            | ok | `cost>+5%` | cost is 0.01, baseline 0.01 (+3.6%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
 
-        ### api on flash base=4rps times=8 at=1m rise=5s decay=30s for=4m
+            ### api on flash base=4rps times=8 at=1m rise=5s decay=30s for=4m
 
-        objective p95 within 500ms, exact mode
+            objective p95 within 500ms, exact mode
 
-        | policy | missed minutes | missed requests | refused | p95 | worst wait | replica-hours | over optimum | cost (EUR) | scale actions |
-        |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
-        | skala.yaml | 0 | 2.7% | 0% | 428ms (+46%) | 848ms | 0.28 (+3.6%) | +259% | 0.01 (+3.6%) | 3 |
-        | old.yaml | 0 | 0.60% | 0% | 294ms | 20ms | 0.27 | +0% | 0.01 | 0 |
+            | policy | missed minutes | missed requests | refused | p95 | worst wait | replica-hours | over optimum | cost (EUR) | scale actions |
+            |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+            | skala.yaml | 0 | 2.7% | 0% | 428ms (+46%) | 848ms | 0.28 (+3.6%) | +259% | 0.01 (+3.6%) | 3 |
+            | old.yaml | 0 | 0.60% | 0% | 294ms | 20ms | 0.27 | +0% | 0.01 | 0 |
 
 
-        Seed 1. What is simulated is what runs: the same decision code in virtual time.
-    "#]],
+            Seed 1. What is simulated is what runs: the same decision code in virtual time.
+        "#]],
     );
     let run = platform.run(&crowd(&["--fail-if", "refused>99%", "--markdown", "summary.md"]));
     assert_eq!(run.code, Some(0), "{run:?}");
