@@ -42,19 +42,37 @@ fn check(autoscaling: &str, expected: Expect) {
 
 #[test]
 fn a_file_that_says_little() {
-    check("}", expect![[""]]);
+    check(
+        ", metrics: [{latency: {p95: 300ms}}]}",
+        expect![[r#"
+        hpa: hpa every 15s, behavior none, 1..9, [Cpu { target: Utilisation(Utilisation(0.8)) }], busy Some(1.0)
+        - hpa: api says nothing of CPU: a replica whose servers are all busy is taken to use 100 % of its request
+        keda: hpa every 15s, behavior none, 1..9, [Concurrency { target: 100.0 }], busy None
+        - keda: api states no concurrency: the target is 100 requests per replica
+        kpa: knative at 70 of 100, 1..9, [Concurrency { target: 1.0 }], busy None
+        static-peak: fixed, 4..4, [], busy None
+    "#]],
+    );
 }
 
 #[test]
 fn a_file_with_metrics_and_concurrency() {
     let more = ", metrics: [{cpu: 60%}, {latency: {p95: 300ms}}], behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}\n    \
                 concurrency: 10\n    resources: {requests: {cpu: 500m}}";
-    check(more, expect![[""]]);
+    check(
+        more,
+        expect![[r#"
+        hpa: hpa every 15s, behavior own, 1..9, [Cpu { target: Utilisation(Utilisation(0.6)) }], busy Some(0.5)
+        keda: hpa every 15s, behavior own, 1..9, [Concurrency { target: 10.0 }], busy Some(0.5)
+        kpa: knative at 7 of 10, 1..9, [Concurrency { target: 10.0 }], busy Some(0.5)
+        static-peak: fixed, 4..4, [], busy Some(0.5)
+    "#]],
+    );
 }
 
 #[test]
 fn a_fixed_size_is_left_alone() {
-    let mut own = platform("}");
+    let mut own = platform(", metrics: [{latency: {p95: 300ms}}]}");
     own.services[0].policy = skala_autoscaler::Policy::fixed(Replicas(3));
     for who in Rival::ALL {
         let (theirs, _) = rival(&own, who, &[]).unwrap();
