@@ -179,9 +179,9 @@ impl Forecaster {
         self.score_due(before, minute);
         self.refit(before, minute);
         self.look_ahead();
-        for rung in 0..RUNGS {
+        for (rung, horizon) in HORIZONS.into_iter().enumerate() {
             for model in Model::ALL {
-                let point = self.outlook.at(model, HORIZONS[rung], &self.history, self.course.as_ref());
+                let point = self.outlook.at(model, horizon, &self.history, self.course.as_ref());
                 self.tracks[rung * MODELS + model.index()].note(minute, point);
             }
             self.voices[rung] = self.choose(rung);
@@ -214,7 +214,7 @@ impl Forecaster {
     fn refit(&mut self, before: u64, minute: u64) {
         let turn = |every: u64| (minute + 1) / every > before / every;
         if turn(REFIT_TREND) {
-            self.weights = Weights::fit(&outlook::minutes(&self.history, history::MINUTES as u64));
+            self.weights = Weights::fit(&outlook::minutes(&self.history, outlook::TREND));
         }
         let young = minute - self.begin.min(minute) < YOUNG;
         if turn(if young { REFIT_YOUNG } else { REFIT }) {

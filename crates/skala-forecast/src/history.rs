@@ -16,7 +16,7 @@ use crate::Fed;
 use crate::ring::{Ring, SavedRing};
 
 /// Minutes kept: six hours.
-pub(crate) const MINUTES: usize = 360;
+const MINUTES: usize = 360;
 /// Minutes in a coarse bucket.
 pub(crate) const COARSE: u64 = 5;
 /// Coarse buckets kept: three weeks.

@@ -26,7 +26,7 @@ const PROFILE_DAYS: usize = 7;
 /// Weight of a day in a profile, against the day after it.
 const PROFILE_FADE: f64 = 0.75;
 /// Minutes that a trend is drawn through.
-const TREND: u64 = 180;
+pub(crate) const TREND: u64 = 180;
 /// One arrival a minute: quiet hours have a level too.
 const QUIET: f64 = 1.0 / 60.0;
 

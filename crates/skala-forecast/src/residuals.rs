@@ -11,16 +11,16 @@
 
 use crate::code;
 
-/// Bins from an error of `-WIDEST` to one of `WIDEST`.
+/// Bins from an error of -4 to one of 4.
 pub(crate) const BINS: usize = 64;
-/// Errors beyond this (a factor of 55) are this.
-const WIDEST: f64 = 4.0;
 /// Errors well below this share a bin width; above it bins widen with the error.
 const FINE: f64 = 0.02;
 /// Share of an error's weight that is left one scored minute later: it fades by 1/e in a day.
 pub(crate) const FADE: f64 = 1.0 - 1.0 / 1440.0;
 /// Quantiles are told from this many errors on.
 const ENOUGH: f64 = 20.0;
+/// End of the stretched scale, `asinh(4 / FINE)`: errors beyond 4 (a factor of 55) are 4.
+const STRETCH: f64 = 5.991470797049389;
 /// One arrival a minute, in requests per second.
 const QUIET: f64 = 1.0 / 60.0;
 
@@ -89,12 +89,12 @@ impl Residuals {
 const HALF: f64 = BINS as f64 / 2.0;
 
 fn bin_of(error: f64) -> usize {
-    let place = (error / FINE).asinh() / (WIDEST / FINE).asinh();
+    let place = (error / FINE).asinh() / STRETCH;
     ((place + 1.0) * HALF).clamp(0.0, BINS as f64 - 1.0) as usize
 }
 
 fn edge(bin: f64) -> f64 {
-    ((bin / HALF - 1.0) * (WIDEST / FINE).asinh()).sinh() * FINE
+    ((bin / HALF - 1.0) * STRETCH).sinh() * FINE
 }
 
 #[cfg(test)]
@@ -116,6 +116,12 @@ mod tests {
         for (found, error) in [(low, -0.4_f64), (middle, 0.0), (high, 0.4)] {
             assert!((found / 200.0 / error.exp() - 1.0).abs() < 0.04, "{found} is not near {}", 200.0 * error.exp());
         }
+    }
+
+    #[test]
+    fn the_scale_ends_at_the_widest_error() {
+        assert!((STRETCH - (4.0 / FINE).asinh()).abs() < 1e-12);
+        assert!((edge(BINS as f64) - 4.0).abs() < 1e-9 && bin_of(9.0) == BINS - 1 && bin_of(-9.0) == 0);
     }
 
     #[test]

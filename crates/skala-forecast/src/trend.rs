@@ -69,10 +69,17 @@ impl Trend {
 
     /// The rate that many minutes after the last one.
     pub(crate) fn ahead(&self, minutes: u64) -> f64 {
-        // The sum of the powers of the damping from 1 to `minutes`.
-        let run = self.damping * (1.0 - self.damping.powi(minutes as i32)) / (1.0 - self.damping);
+        self.along(run(self.damping, minutes))
+    }
+
+    fn along(&self, run: f64) -> f64 {
         (self.level + self.slope * run).clamp(0.0, 2.0 * self.most)
     }
+}
+
+/// How far a slope of 1 gets in that many minutes: the sum of the powers of the damping.
+fn run(damping: f64, minutes: u64) -> f64 {
+    damping * (1.0 - damping.powi(minutes as i32)) / (1.0 - damping)
 }
 
 fn step(state: Option<Trend>, rate: Option<f64>, weights: Weights) -> Option<Trend> {
@@ -88,12 +95,13 @@ fn step(state: Option<Trend>, rate: Option<f64>, weights: Weights) -> Option<Tre
 
 /// Sum of the absolute errors [`AHEAD`] minutes ahead.
 fn error(minutes: &[Option<f64>], weights: Weights) -> f64 {
+    let run = run(weights.get().2, AHEAD as u64);
     let mut state = None;
     let mut sum = 0.0;
     for (&rate, due) in minutes.iter().zip(minutes.iter().skip(AHEAD)) {
         state = step(state, rate, weights);
         if let (Some(trend), Some(due)) = (&state, due) {
-            sum += (trend.ahead(AHEAD as u64) - due).abs();
+            sum += (trend.along(run) - due).abs();
         }
     }
     sum

@@ -66,6 +66,11 @@ impl Latencies {
         Some(Duration::from_secs_f64(micros / 1e6))
     }
 
+    /// Standard deviation over mean, or `None` when nothing was recorded.
+    pub(crate) fn cv(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.0.stdev() / self.0.mean())
+    }
+
     /// How many were recorded.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()

@@ -22,6 +22,7 @@ mod arrivals;
 mod client;
 mod connection;
 mod generator;
+mod knee;
 mod latencies;
 mod pieces;
 mod plan;
@@ -43,6 +44,9 @@ mod wire;
 
 pub use arrivals::{Arrivals, DEFAULT_DURATION};
 pub use generator::Stop;
+pub use knee::{
+    KNEE_SCHEMA_VERSION, KneePlan, KneeReport, KneeStep, Measured, ServiceTime, StepEnd, capacity_yaml, find_knee, render_knee,
+};
 pub use latencies::LatencySummary;
 pub use plan::{DEFAULT_MAX_IN_FLIGHT, DEFAULT_TIMEOUT, LoadError, LoadPlan};
 pub use progress::Progress;

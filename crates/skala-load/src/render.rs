@@ -128,6 +128,7 @@ mod tests {
             saturated: None,
             latency_ms: Some(latency),
             service_ms: Some(latency),
+            service_cv: Some(0.5),
             first_byte_ms: None,
             bytes: 1_234_567,
             connections: 31,

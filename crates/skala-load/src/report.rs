@@ -71,6 +71,8 @@ pub struct LoadReport {
     pub latency_ms: Option<LatencySummary>,
     /// From sending to the end of the answer, of answered requests.
     pub service_ms: Option<LatencySummary>,
+    /// Standard deviation of the same over its mean.
+    pub service_cv: Option<f64>,
     /// From the intended start to the first byte of the answer, of answered requests.
     pub first_byte_ms: Option<LatencySummary>,
     /// Bytes of all answers, heads included.
@@ -222,6 +224,7 @@ impl LoadReport {
             saturated: o.series.saturation(o.arrivals_for),
             latency_ms: o.total.latency.summary(),
             service_ms: o.total.service.summary(),
+            service_cv: o.total.service.cv(),
             first_byte_ms: o.total.first_byte.summary(),
             bytes: o.total.bytes,
             connections: o.total.connections,

@@ -63,7 +63,7 @@ impl Rival {
             }
             Rival::Keda => "KEDA on requests in service and waiting, a replica's concurrency as target, behind an HPA every 15 s",
             Rival::Kpa => "Knative's autoscaler: 70 % of a replica's concurrency, stable window 60 s, panic window 6 s",
-            Rival::StaticPeak => "the fixed size that meets the objective at the trace's busiest minute",
+            Rival::StaticPeak => "the fixed size that suffices for 99.9 % of the time",
         }
     }
 }

@@ -424,7 +424,7 @@ pub struct LoadArgs {
     /// Where to, such as http://127.0.0.1:8080/
     pub url: String,
     /// Arrivals per second: `500`, a ramp `50..900/60s`, or steps `50@20s,900@20s`
-    #[arg(long, value_name = "RATE", required_unless_present = "trace", conflicts_with = "trace")]
+    #[arg(long, value_name = "RATE", required_unless_present_any = ["trace", "find_knee"], conflicts_with = "trace")]
     pub rate: Option<String>,
     /// Arrivals from a file: an arrival time (s) per row, or timestamp,requests rows
     #[arg(long, value_name = "FILE.csv")]
@@ -477,6 +477,8 @@ pub struct LoadArgs {
     /// Exit 4 when this holds, such as 'p95>200ms' or 'errors>1%'; repeatable
     #[arg(long, value_name = "CONDITION")]
     pub fail_if: Vec<String>,
+    #[command(flatten)]
+    pub knee: crate::verbs::load::knee::KneeArgs,
     /// Output form
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

@@ -114,8 +114,10 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     let needed = for_rate.max(for_backlog).min(crate::REPLICAS_CEILING.0);
     let keeps = horizon.clamp(SHORTEST_KEEP, LONGEST_KEEP);
     memory.needed.push(Replicas(for_rate), scene.now, keeps);
-    let kept = memory.needed.within(scene.now, keeps).map(|r| r.replicas.0).fold(needed, u32::max);
-    let kept = if memory.knows(scene.now) { kept } else { kept.max(current) };
+    let most = memory.needed.within(scene.now, keeps).map(|r| r.replicas.0).fold(needed, u32::max);
+    // Replicas that were ordered for a backlog lower it at once on paper: nothing is taken back while it lasts.
+    let settled = memory.knows(scene.now) && excess <= 0.0 && scene.counts.starting == 0;
+    let kept = if settled { most } else { most.max(current) };
     let wanted = if needed >= current { needed } else { kept.min(current) };
     let why = match wanted {
         n if n > current => Why::AboveTarget,
@@ -139,7 +141,7 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
         wait,
         for_rate: Replicas(for_rate),
         for_backlog: Replicas(for_backlog),
-        kept: Replicas(kept),
+        kept: Replicas(most),
         keeps,
         budget,
         burn: memory.budget.burn(goal.allowed).0,

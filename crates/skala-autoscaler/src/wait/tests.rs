@@ -67,7 +67,7 @@ fn replicas_that_keep_an_objective() {
     // A bound close to the service times' own tail leaves no room to wait.
     assert!(need(100.0, 0.2, 0.57, 4).0 > 6);
     // A bound below it cannot be met: enough that next to nobody waits.
-    assert_eq!(need(100.0, 0.2, 0.1, 4).1, false);
+    assert!(!need(100.0, 0.2, 0.1, 4).1);
     assert_eq!(need(1e12, 0.2, 1.0, 4).0, 10_000);
 }
 

@@ -95,7 +95,7 @@ fn the_same_backlog_is_not_paid_for_twice() {
     service.run(900, 120.0);
     let sizes: Vec<u32> = (0..15)
         .map(|_| {
-            service.step(120.0, 400);
+            service.step(155.0, 990);
             service.replicas.len() as u32
         })
         .collect();
@@ -146,6 +146,22 @@ fn the_report_in_words() {
     service.run(900, 80.0).run(3, 240.0);
     let report = &service.last.as_ref().expect("it ran").report;
     expect![[r#"
+        8 stays: replicas are starting
+        decided 2027-01-15T08:15:03.000Z (0s ago)
+
+        seen
+          ready replicas: 3
+          starting replicas: 5
+          arrivals: 240.0/s (over 10s, 0s old)
+
+        metrics
+          predictedWait 2125ms (target 1000ms) wants 8, replicas are starting <- the largest
+            in 22s, when a replica ordered now is ready: 240.0/s, now 240.0/s
+            head-room 0 %: 80 % of what came on top before stayed within it
+            a request takes 0.200s; arrivals vary 1.0 times as much as chance alone
+            without a change, 680 requests will wait 2.1s by then
+            7 replicas keep the objective at that rate, 7 work off what waits; the most needed within 30s was 7
+            the error budget has plenty to spare: less head-room (burn rate 0.00)
     "#]]
     .assert_eq(&report.render(at(903)));
 }

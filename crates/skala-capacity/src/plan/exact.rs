@@ -148,7 +148,7 @@ impl Exact {
     /// The least whole number that is not below; `None` above 10^15.
     pub fn ceil(&self) -> Option<u64> {
         let near = self.to_f64();
-        if !(near < 1e15) {
+        if near >= 1e15 {
             return None;
         }
         let mut n = near.ceil() as u64;

@@ -31,7 +31,7 @@ pub(super) fn by_month(model: &Model, months: u32) -> Result<Vec<Loads>, PlanErr
         }
         let loads = settled(model, &own);
         for (load, value) in model.loads.iter().zip(&loads) {
-            if !(load.unit.show(value) <= LARGEST) {
+            if load.unit.show(value) > LARGEST {
                 return Err(PlanError::TooLarge { load: load.name.clone(), month });
             }
         }

@@ -132,7 +132,8 @@ pub(super) fn needs(model: &Model, month: u32, loads: &Loads) -> Result<Needs, P
     let databases: Vec<DatabaseNeed> = model.databases.iter().map(|d| links::database(model, d, &replicas, &surged)).collect();
     let providers = model.providers.iter().map(|p| links::provider(p, &replicas)).collect();
     let stores = model.stores.iter().map(|s| store(s, &loads, &databases)).collect::<Result<_, _>>()?;
-    let vcpu = services.iter().filter_map(|s| s.vcpu).sum();
+    // A sum of no floats is -0.
+    let vcpu = services.iter().filter_map(|s| s.vcpu).fold(0.0, |sum, n| sum + n);
     let memory_bytes = services.iter().filter_map(|s| s.memory_bytes).fold(0, u64::saturating_add);
     Ok(Needs { month, services, stores, databases, providers, vcpu, memory_bytes })
 }
@@ -232,7 +233,7 @@ fn rule(model: &Model, rule: &Rule, loads: &Loads) -> Option<RuleNeed> {
                     unrounded: Some(knee as f64),
                     replicas: Some(knee),
                     impossible: Some(format!(
-                        "{rate:.2}/s is more than any number of replicas serves: {knee} serve the most, {most:.2}/s"
+                        "{rate:.2}/s is more than any number of replicas serves: {knee} serve the most, {most:.2}/s; split the service, or lower its contention"
                     )),
                     ..blank
                 },

@@ -250,9 +250,11 @@ fn availability(model: &Model, scenario: &Scenario, today: &MonthCost) -> f64 {
         let share = if bought.replicas > 0 { bought.spot as f64 / bought.replicas as f64 } else { 0.0 };
         Group { parts: bought.replicas, needed: service.quorum, up: model.up.replica * (1.0 - lost * share) }
     });
+    // A service that nothing needs is not down; a store without machines is run by somebody else, as one.
+    let services = services.filter(|g| g.parts > 0);
     let stores = model.stores.iter().enumerate().filter_map(|(i, store)| {
         let stated = scenario.nodes.iter().find(|(s, _)| *s == i).map(|(_, n)| *n);
-        Some(Group { parts: stated.unwrap_or(store.nodes), needed: 1, up: store.up? })
+        Some(Group { parts: stated.unwrap_or(store.nodes).max(1), needed: 1, up: store.up? })
     });
     let groups: Vec<Group> = services.chain(stores).collect();
     expected(&groups, scenario.regions, model.up.region, model.up.balancer)
@@ -270,7 +272,8 @@ fn findings(model: &Model, plan: &ScenarioPlan) -> Vec<String> {
         ));
     }
     if let Some(month) = plan.months.iter().find(|m| !m.carries_load) {
-        found.push(format!("does not carry the load of month {}", month.month));
+        let when = if month.month == 0 { "today's load".to_owned() } else { format!("the load of month {}", month.month) };
+        found.push(format!("does not carry {when}"));
     }
     for c in plan.carries.iter().filter(|c| !c.fits) {
         found.push(format!("does not carry {}{} {}", c.wanted, c.unit, c.load));

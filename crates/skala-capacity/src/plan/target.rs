@@ -75,17 +75,13 @@ pub(super) fn on_demand(model: &Model, needs: &Needs) -> PerMonth {
 
 /// What does not bear the needs, and what to do about each.
 pub(super) fn changes(model: &Model, needs: &Needs) -> Vec<String> {
-    let services = needs.services.iter().flat_map(|s| {
-        let impossible = s.rules.iter().filter_map(|r| r.impossible.as_ref());
-        let impossible = impossible.map(|why| format!("{}: {why}; split the service, or lower its contention", s.service));
-        let more = s.max_replicas.filter(|most| s.replicas > *most);
-        let more = more.map(|most| {
-            format!(
-                "{}: {} replicas are needed ({}), and at most {most} may run; raise maxReplicas",
-                s.service, s.replicas, s.because
-            )
-        });
-        impossible.chain(more).collect::<Vec<_>>()
+    let services = needs.services.iter().filter_map(|s| {
+        if let Some(why) = s.rules.iter().find_map(|r| r.impossible.as_ref()) {
+            return Some(format!("{}: {why}", s.service));
+        }
+        let most = s.max_replicas.filter(|most| s.replicas > *most)?;
+        let (n, because) = (s.replicas, &s.because);
+        Some(format!("{}: {n} replicas are needed ({because}), and at most {most} may run; raise maxReplicas", s.service))
     });
     let databases = needs.databases.iter().filter(|d| !d.fits).map(|d| {
         let wanted = d.with_surge + (d.max_connections - d.free);

@@ -6,6 +6,7 @@ mod cost;
 mod drain;
 mod erlang;
 mod llm;
+mod plan;
 mod rules;
 mod plan;
 mod staffing;

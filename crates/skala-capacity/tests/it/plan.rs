@@ -9,13 +9,13 @@ use skala_capacity::plan::{
 use skala_types::Currency;
 
 fn load(name: &str, now: f64, growth: &[i64]) -> Load {
-    let value = Exact::from_f64(now).unwrap();
+    let value = Exact::from_f64(now).expect("within range");
     let unit = Unit { dimension: Dimension::Rate, label: "/s", scale: Exact::whole(1) };
     Load { name: name.into(), unit, base: Base::Now { value, growth: growth.to_vec() }, peak: Exact::whole(1) }
 }
 
 fn per(load: usize, per: f64) -> Rule {
-    Rule::ReplicaPer { load, per: Exact::from_f64(per).unwrap(), origin: Origin::File }
+    Rule::ReplicaPer { load, per: Exact::from_f64(per).expect("within range"), origin: Origin::File }
 }
 
 fn service(name: &str, rules: Vec<Rule>, ceiling: u64) -> Service {
@@ -67,7 +67,7 @@ fn model(loads: Vec<Load>, services: Vec<Service>) -> Model {
 }
 
 fn planned(model: &Model, months: u32) -> Plan {
-    plan(model, &Request { months, ..Request::default() }).unwrap()
+    plan(model, &Request { months, ..Request::default() }).expect("a sound model")
 }
 
 #[test]

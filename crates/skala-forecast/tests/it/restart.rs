@@ -1,5 +1,6 @@
 //! A stored forecaster goes on as if it had never stopped; what was stored by another version, or badly, is dropped.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -16,8 +17,9 @@ fn fed(minutes: u64) -> Forecaster {
 }
 
 fn restarted(forecaster: &Forecaster) -> Forecaster {
-    let text = serde_json::to_string(&forecaster.save()).unwrap();
-    Forecaster::restore(&serde_json::from_str::<Saved>(&text).unwrap()).unwrap()
+    let text = serde_json::to_string(&forecaster.save()).expect("a state is JSON");
+    let saved: Saved = serde_json::from_str(&text).expect("what was stored is a stored state");
+    Forecaster::restore(&saved).expect("a state that was just stored is sound")
 }
 
 #[test]
@@ -37,10 +39,10 @@ fn a_restart_changes_no_answer() {
 
 #[test]
 fn the_stored_state_is_small() {
-    let (young, old) = (fed(60), fed(22 * DAY));
+    let (young, old) = (fed(60), fed(15 * DAY));
     let bytes = |forecaster: &Forecaster| serde_json::to_string(&forecaster.save()).unwrap().len();
     assert!(bytes(&young) < 20_000, "{}", bytes(&young));
-    assert!(bytes(&old) < 60_000, "{}", bytes(&old));
+    assert!(bytes(&old) < 50_000, "{}", bytes(&old));
 }
 
 #[test]
@@ -73,14 +75,14 @@ proptest! {
     /// Any character of the stored text may change: it is dropped, or used without a panic.
     #[test]
     fn damage_never_panics(place in 0.0..1.0_f64, with in prop::char::range(' ', '~')) {
-        static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| serde_json::to_string(&fed(100).save()).unwrap());
-        let at = (TEXT.len() as f64 * place) as usize;
-        let damaged = format!("{}{with}{}", &TEXT[..at], &TEXT[at + 1..]);
+        static TEXT: LazyLock<String> = LazyLock::new(|| serde_json::to_string(&fed(100).save()).unwrap());
+        let cut = (TEXT.len() as f64 * place) as usize;
+        let damaged = format!("{}{with}{}", &TEXT[..cut], &TEXT[cut + 1..]);
         if let Ok(saved) = serde_json::from_str::<Saved>(&damaged)
             && let Ok(mut forecaster) = Forecaster::restore(&saved)
         {
             (100..160).for_each(|minute| feed(&mut forecaster, minute, 5.0));
-            let answer = forecaster.forecast(crate::traffic::at(160), Duration::from_secs(60), [0.9]);
+            let answer = forecaster.forecast(at(160), Duration::from_secs(60), [0.9]);
             prop_assert!(answer.is_err() || answer.is_ok_and(|forecast| forecast.at_end[0].0.is_finite()));
         }
     }

@@ -24,8 +24,7 @@ fn a_smooth_day_is_foreseen() {
 fn a_week_is_foreseen() {
     let mut chance = chance("week");
     let weekend = |minute: u64| if minute / DAY % 7 < 5 { 1.0 } else { 0.3 };
-    let (forecaster, outcome) =
-        run(17 * DAY, 15 * DAY, |minute| Some(day(minute) * weekend(minute) * noise(&mut chance, 0.05)));
+    let (forecaster, outcome) = run(17 * DAY, 15 * DAY, |minute| Some(day(minute) * weekend(minute) * noise(&mut chance, 0.05)));
     helps(&outcome, 0.5);
     assert!(forecaster.seasons().week);
 }
@@ -106,12 +105,13 @@ fn a_hole_is_no_outage() {
 }
 
 #[test]
-fn an_outage_is_not_expected_again_for_long() {
+fn an_outage_a_day_ago_does_not_blind() {
     let mut chance = chance("outage");
     let outage = 3 * DAY + 600..3 * DAY + 660;
     let rate = |minute: u64| Some(if outage.contains(&minute) { 0.0 } else { day(minute) * noise(&mut chance, 0.05) });
     let (_, outcome) = run(5 * DAY, 4 * DAY, rate);
-    assert!(outcome.loss < 0.7 * outcome.loss_now, "{outcome:?}");
+    // The errors of the outage widen the quantiles for a day.
+    assert!(outcome.loss < 0.8 * outcome.loss_now, "{outcome:?}");
 }
 
 #[test]

@@ -8,5 +8,6 @@ mod optimum;
 mod parts;
 mod platform;
 mod random;
+mod rivals;
 mod support;
 mod theory;

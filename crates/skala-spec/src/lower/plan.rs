@@ -368,8 +368,9 @@ fn unit(amount: Amount) -> Unit {
     Unit { dimension, label: amount.unit(), scale: Exact::new(num.into(), den.into()) }
 }
 
+/// A number as it is written, within 1e-18 to 1e18.
 fn exact(n: Positive) -> Exact {
-    Exact::from_f64(n.get()).unwrap_or(Exact::whole(1))
+    Exact::from_f64(n.get().clamp(1e-18, 1e18)).unwrap_or(Exact::whole(1))
 }
 
 /// Money in a month of 730 hours; a price that is given by the month stays as it is.

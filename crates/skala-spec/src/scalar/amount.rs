@@ -34,7 +34,7 @@ impl fmt::Display for Dimension {
 }
 
 /// Suffix, dimension, and the unit in base units (one; one per second; a byte) as a fraction.
-const UNITS: [(&str, Dimension, u64, u64); 21] = [
+const UNITS: [(&str, Dimension, u64, u64); 20] = [
     ("", Dimension::Count, 1, 1),
     ("%", Dimension::Share, 1, 100),
     ("/s", Dimension::Rate, 1, 1),
@@ -55,7 +55,6 @@ const UNITS: [(&str, Dimension, u64, u64); 21] = [
     ("Mi", Dimension::Bytes, 1 << 20, 1),
     ("Gi", Dimension::Bytes, 1 << 30, 1),
     ("Ti", Dimension::Bytes, 1 << 40, 1),
-    ("rps", Dimension::Rate, 1, 1),
 ];
 
 /// Largest amount, in the unit that is written: far beyond any platform, and far from the end of the arithmetic.
@@ -76,10 +75,7 @@ impl Amount {
 
     /// The unit as it is written: `/s`, `GB`, or nothing.
     pub fn unit(self) -> &'static str {
-        match UNITS[self.unit].0 {
-            "rps" => "/s",
-            unit => unit,
-        }
+        UNITS[self.unit].0
     }
 
     /// What it counts.
@@ -111,6 +107,7 @@ impl FromStr for Amount {
             Some("hour") => "/h",
             Some("d") => "/day",
             Some("mo") => "/month",
+            _ if suffix == "rps" => "/s",
             _ => suffix,
         };
         let unit = UNITS.iter().position(|(name, ..)| *name == suffix).ok_or_else(|| {

@@ -387,3 +387,25 @@ fn the_recommenders_defaults() {
     assert_eq!(axis.config.spec(), &told);
     assert!(!axis.apply);
 }
+
+#[test]
+fn an_objective_is_enough_to_scale_by() {
+    let objective = "objectives: {api: {latency: {p95: 500ms, p99: 2s}}}\n";
+    let metrics = |fields: &str| {
+        let text = format!("platform: p\n{objective}services:\n  api:\n    command: [serve, $PORT]\n{fields}");
+        let platform = good(&text);
+        assert_eq!(platform.services["api"].station(None).late_after, Some(Duration::from_millis(500)));
+        let spec = policy(&platform);
+        let shrinks = |m: &skala_autoscaler::MetricEntry| m.options.behavior.scale_down.is_some();
+        spec.metrics
+            .iter()
+            .map(|m| format!("{}{} ", m.what.name(), if shrinks(m) { " at its own pace" } else { "" }))
+            .collect::<String>()
+    };
+    assert_eq!(metrics("    concurrency: 8\n    autoscaling: {maxReplicas: 9}\n"), "predictedWait at its own pace ");
+    let beside =
+        "    concurrency: 8\n    autoscaling: {maxReplicas: 9, metrics: [{concurrency: 4}], behavior: {scaleDown: {}}}\n";
+    assert_eq!(metrics(beside), "concurrency predictedWait ");
+    let unknown = "    resources: {requests: {cpu: 1}}\n    autoscaling: {maxReplicas: 9}\n";
+    assert_eq!(metrics(unknown), "latency.p95 cpu ");
+}

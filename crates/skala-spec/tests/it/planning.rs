@@ -47,7 +47,18 @@ fn loads() {
     check(
         "capacity:\n  loads:\n    none: {}\n    both: {now: 1, of: none}\n    zero: {now: 0}\n    share: {now: 10%}\n    gone: {now: 1, growth: -101%}\n    \
          a: {of: b}\n    b: {of: a}\n    far: {of: usrs}\n    users: {now: 5}\n    long: {of: users, lasting: 2s}\n    low: {now: 1, peak: 0.5}\n",
-        expect![[""]],
+        expect![[r#"
+            skala.yaml:6:5: error[E0714] capacity.loads.none: this load has no size -> add `now: 100/s`, or `of:` another load
+            skala.yaml:7:5: error[E0714] capacity.loads.both: a load has either `now` or `of` (it grows by itself or follows another) -> keep one
+            skala.yaml:8:17: error[E0713] capacity.loads.zero.now: a load of zero never grows (growth is a share of what there is) -> state what there is, or leave the load out
+            skala.yaml:9:18: error[E0712] capacity.loads.share.now: a share is no load -> write a number, a rate (`100/s`) or a size (`500GB`)
+            skala.yaml:10:28: error[E0204] capacity.loads.gone.growth: `-101%` is below -100% (growth per month is wanted here) -> a load that is gone cannot shrink further: use -100% to 1000%
+            skala.yaml:11:13: error[E0714] capacity.loads.a.of: the loads follow one another in a circle (a and b) -> give one of them `now:`
+            skala.yaml:12:13: error[E0714] capacity.loads.b.of: the loads follow one another in a circle (b and a) -> give one of them `now:`
+            skala.yaml:13:15: error[E0711] capacity.loads.far.of: there is no load `usrs` -> did you mean `users`?
+            skala.yaml:15:32: error[E0712] capacity.loads.long.lasting: `lasting` is for a rate, and `users` is none -> remove it, or follow a rate
+            skala.yaml:16:25: error[E0206] capacity.loads.low.peak: the number is out of range -> use 1 to 1000
+        "#]],
     );
 }
 
@@ -68,6 +79,37 @@ fn services_stores_stages_and_scenarios() {
   rolloutSurge: 200%
   regionAvailability: 0%
 ",
-        expect![[""]],
+        expect![[r#"
+            skala.yaml:7:5: error[E0711] capacity.services.apy: there is no service `apy` -> did you mean `api`?
+            skala.yaml:8:30: error[E0712] capacity.services.api.replicaPer.rate: `rate` is a rate, such as `100/s`, and this is not -> write it in the load's kind of unit
+            skala.yaml:8:42: error[E0713] capacity.services.api.replicaPer.users: an amount of zero bounds nothing -> use an amount above zero
+            skala.yaml:8:51: error[E0711] capacity.services.api.replicaPer.usrs: there is no load `usrs` -> did you mean `users`?
+            skala.yaml:8:73: error[E0712] capacity.services.api.memoryPer.rate: memory is for each one of a load, and `rate` cannot be counted -> use a load that is a plain number, or one with `lasting:`
+            skala.yaml:8:86: error[E0712] capacity.services.api.load: what comes to a service is a rate, and `disk` is none -> use a load such as `100/s`
+            skala.yaml:8:99: error[E0713] capacity.services.api.share: the share is out of range -> use more than 0%, at most 100000%
+            skala.yaml:8:111: error[E0206] capacity.services.api.quorum: the number is out of range -> use 1 to 1000
+            skala.yaml:10:21: error[E0712] capacity.stores.s.per.disk: this does not make a size of `disk` (a size follows from a load in bytes times a factor or share, or from a size for each one of a number) -> write `2` or `10%` for a load in bytes, `1KB` for a load that is a number
+            skala.yaml:10:33: error[E0712] capacity.stores.s.per.users: this does not make a size of `users` (a size follows from a load in bytes times a factor or share, or from a size for each one of a number) -> write `2` or `10%` for a load in bytes, `1KB` for a load that is a number
+            skala.yaml:10:42: error[E0712] capacity.stores.s.per.rate: this does not make a size of `rate` (a size follows from a load in bytes times a factor or share, or from a size for each one of a number) -> write `2` or `10%` for a load in bytes, `1KB` for a load that is a number
+            skala.yaml:10:70: error[E0711] capacity.stores.s.perConnection.main: there is no database `main` -> state the databases first
+            skala.yaml:10:83: error[E0703] capacity.stores.s.price: this is in USD, and cost.currency in EUR (amounts of different currencies cannot be added) -> give it in EUR
+            skala.yaml:10:110: error[E0713] capacity.stores.s.availability: an availability is above 0% and at most 100% -> use `99.9%`
+            skala.yaml:11:12: error[E0714] capacity.stages[0]: this stage never ends, and others follow it -> add `below: {users: 50}`, or put it last
+            skala.yaml:11:64: error[E0711] capacity.stages[1].services.web: there is no service `web` -> the services are api
+            skala.yaml:11:97: error[E0711] capacity.stages[1].stores.t: there is no store `t` -> the stores are s
+            skala.yaml:11:110: error[E0714] capacity.stages[2].name: there are two stages `b` -> rename one
+            skala.yaml:11:128: error[E0714] capacity.stages[2].below.users: a later stage ends at more than an earlier one -> put the smallest stage first
+            skala.yaml:13:25: error[E0711] capacity.scenarios.x.replicas.web: there is no service `web` -> the services are api
+            skala.yaml:13:41: error[E0711] capacity.scenarios.x.stores.t: there is no store `t` -> the stores are s
+            skala.yaml:13:53: error[E0703] capacity.scenarios.x.budget: this is in USD, and cost.currency in EUR (amounts of different currencies cannot be added) -> give it in EUR
+            skala.yaml:13:79: error[E0712] capacity.scenarios.x.carries.users: `users` is a plain number, and this is not -> write it in the load's kind of unit
+            skala.yaml:13:94: error[E0206] capacity.scenarios.x.regions: the number is out of range -> use 1 to 20
+            skala.yaml:13:111: error[E0713] capacity.scenarios.x.availability: an availability is above 0% and at most 100% -> use `99.9%`
+            skala.yaml:14:24: error[E0713] capacity.scenarios.y.spot.saving: the share is out of range -> use 0% to 99%
+            skala.yaml:14:52: error[E0713] capacity.scenarios.y.spot.interruptionsPerHour: machines are taken back faster than they are replaced (no number of them keeps the work up) -> lower `interruptionsPerHour` or `replacement`
+            skala.yaml:14:105: error[E0713] capacity.scenarios.y.reserved.share: the share is out of range -> use 0% to 100%
+            skala.yaml:15:17: error[E0713] capacity.rolloutSurge: the share is out of range -> use 0% to 100%
+            skala.yaml:16:23: error[E0713] capacity.regionAvailability: an availability is above 0% and at most 100% -> use `99.9%`
+        "#]],
     );
 }

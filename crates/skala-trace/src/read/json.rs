@@ -66,7 +66,8 @@ impl JsonRows {
         let number = self.lines.number();
         let object = parse(&self.lines)?;
         let mut row = Row::at(number, 0);
-        let (mut time, mut amount): (Option<(usize, Option<u64>, String)>, Option<usize>) = (None, None);
+        let mut time: Option<(usize, Option<u64>, String)> = None;
+        let mut amount: Option<usize> = None;
         let mut hole = None;
         for (name, value_) in &object {
             let Some((role, rank)) = self.role(name) else { continue };

@@ -147,7 +147,7 @@ pub(crate) fn offset(text: &[u8]) -> Option<i64> {
 /// Days since 1970 of a date.
 pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<i64> {
     const LENGTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = *LENGTHS.get(usize::try_from(month).ok()?.checked_sub(1)?)? + u64::from(leap && month == 2);
     if !(1970..=2500).contains(&year) || !(1..=length).contains(&day) {
         return None;

@@ -1,4 +1,5 @@
 //! Tests of traces: what is read, drawn, changed, written and told.
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod bad;
 mod change;

@@ -1,5 +1,8 @@
 //! `load`: a thin shell over `skala_load`.
 
+pub mod knee;
+mod write;
+
 use std::io::{IsTerminal, Write};
 
 use skala_load::{Arrivals, LoadError, LoadPlan, Progress, RequestBody, Stop, Threshold, render, run as drive};
@@ -14,6 +17,9 @@ pub fn run(args: &LoadArgs) -> Outcome {
     let stop = Stop::new();
     let stopped = stop.clone();
     ctrl_c(move || stopped.stop())?;
+    if args.knee.find_knee {
+        return knee::run(&args.knee, plan, args.rate.as_deref(), args.output, &stop);
+    }
     let tty = std::io::stderr().is_terminal();
     let progress = |p: &Progress| {
         if tty {
@@ -50,9 +56,11 @@ fn failure(error: &LoadError) -> Exit {
 fn plan(args: &LoadArgs) -> Result<LoadPlan, Exit> {
     let usage = |e: &dyn std::fmt::Display| Exit { code: USAGE, message: e.to_string(), help: None };
     let arrivals = match (&args.rate, &args.trace) {
+        // The search has its own rates.
+        _ if args.knee.find_knee => Arrivals::Rate("1".parse().map_err(|e| usage(&e))?),
         (Some(rate), _) => Arrivals::Rate(rate.parse().map_err(|e| usage(&e))?),
         (None, Some(path)) => Arrivals::Trace { path: path.clone(), scale: args.scale },
-        (None, None) => return Err(usage(&"one of --rate and --trace is needed")),
+        (None, None) => return Err(usage(&"one of --rate, --trace and --find-knee is needed")),
     };
     let mut plan = LoadPlan::new(&args.url, arrivals);
     plan.method.clone_from(&args.method);

@@ -31,6 +31,7 @@ mod recommend;
 mod restart;
 mod secrets;
 mod signals;
+mod simulate;
 mod stop;
 mod streams;
 mod trace;

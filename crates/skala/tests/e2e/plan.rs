@@ -144,16 +144,16 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
 
 #[test]
 fn without_prices_loads_or_objective_it_says_so() {
-    let text =
-        format!("{HEAD}services: {{api: {{command: [x]}}}}\ncapacity: {{loads: {{requests: {{now: 10/s, growth: -10%}}}}}}\n");
+    let text = format!(
+        "{HEAD}services: {{api: {{command: [x, $PORT]}}}}\ncapacity: {{loads: {{requests: {{now: 10/s, growth: -10%}}}}}}\n"
+    );
     let ran = skala(&text).run(&["plan", "--months", "120"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
     for part in ["there are no prices", "api: no load is stated", "there is no objective"] {
         assert!(ran.stdout.contains(part), "'{part}' is missing in {}", ran.stdout);
     }
-    assert!(!ran.stdout.contains("NaN") && !ran.stdout.contains("inf"), "{}", ran.stdout);
-    let grown = text.replace("-10%", "1000%");
-    let ran = skala(&grown).run(&["plan", "--months", "120"]);
+    assert!(!ran.stdout.contains("NaN") && !ran.stdout.contains("-0.00") && !ran.stdout.contains("inf"), "{}", ran.stdout);
+    let ran = skala(&text.replace("-10%", "1000%")).run(&["plan", "--months", "120"]);
     assert_eq!(ran.code, Some(3));
     assert!(ran.stderr.contains("the load `requests` is beyond counting in month 14"), "{ran:?}");
 }

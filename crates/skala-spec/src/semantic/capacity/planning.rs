@@ -136,7 +136,8 @@ fn known(capacity: &Capacity, load: &str, at: &str, cx: &mut Cx<'_>) -> bool {
     if capacity.loads.contains_key(load) {
         return true;
     }
-    if !cx.broken("capacity.loads") {
+    let told = cx.present(&format!("capacity.loads.{load}")) || cx.broken("capacity.loads") && capacity.loads.is_empty();
+    if !told {
         unknown("load", load, capacity.loads.keys().map(String::as_str), at, cx);
     }
     false

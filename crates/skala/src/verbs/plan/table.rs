@@ -14,6 +14,7 @@ pub fn show(plan: &Plan) {
     growth(plan);
     by_month(plan);
     if let Some(last) = plan.needs.last() {
+        say(&format!("\nin {}:", named(last.month)));
         services(last);
         bounds(last);
     }
@@ -83,10 +84,11 @@ fn services(needs: &Needs) {
             s.because.clone(),
         ]);
     }
-    say(&format!("\nin {}:\n{t}", named(needs.month)));
+    say(&t.to_string());
     let taken = needs.services.iter().flat_map(|s| s.rules.iter().map(move |r| (&s.service, r)));
     let taken = taken.filter_map(|(service, rule)| {
-        let cores = rule.cores_rounded.map(|n| format!("{n} cores ({})", two(rule.cores.unwrap_or(0.0))));
+        let cores =
+            rule.cores_rounded.map(|n| format!("{n} core{} ({})", if n == 1 { "" } else { "s" }, two(rule.cores.unwrap_or(0.0))));
         let memory = rule.memory_bytes.map(|n| format!("{} GB", two(n as f64 / 1e9)));
         Some(format!("{service}: {} ({})", cores.or(memory)?, rule.rule))
     });

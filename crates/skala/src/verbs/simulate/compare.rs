@@ -160,7 +160,7 @@ fn best(scenario: &Scenario, source: &Source, mode: Mode) -> Result<Optimum, Sim
 /// A contender's scenario for one trace.
 fn prepared(field: &Field, contender: &Contender, optimum: &Optimum, known: &Known) -> Result<(Scenario, Vec<String>), SimError> {
     let (mut scenario, remarks) = match &contender.kind {
-        Kind::File(scenario) => (scenario.clone(), Vec::new()),
+        Kind::File(scenario) => (Scenario::clone(scenario), Vec::new()),
         Kind::Rival(rival) => {
             let need = |o: &Option<optimum::Optimum>| o.as_ref().map_or(Replicas(u32::MAX), |o| Replicas(peak(&o.need)));
             let sizes: Vec<Replicas> = optimum.services.iter().map(need).collect();

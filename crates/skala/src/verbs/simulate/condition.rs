@@ -119,6 +119,7 @@ impl Condition {
     fn words(&self, value: Option<f64>, base: Option<f64>) -> String {
         let shown = |x: Option<f64>| x.map_or_else(|| "cannot be judged".to_owned(), |x| self.show(x));
         match (self.needs_baseline(), value, base) {
+            (_, None, _) => format!("{} cannot be judged", self.metric.name),
             (false, value, _) => format!("{} is {}", self.metric.name, shown(value)),
             (true, Some(v), Some(b)) if b > 0.0 => {
                 format!("{} is {}, baseline {} ({})", self.metric.name, self.show(v), self.show(b), words::change(v / b - 1.0))
@@ -255,33 +256,128 @@ mod tests {
 
     #[test]
     fn a_percentage_of_nothing_is_nothing() {
-        check("missedMinutes>+10%", expect![[r#""#]]);
-        check("missedMinutes>+9.9%", expect![[r#""#]]);
-        check("missedMinutes>=+10%", expect![[r#""#]]);
-        check("missedMinutes>+1", expect![[r#""#]]);
+        check(
+            "missedMinutes>+10%",
+            expect![[r#"
+            holds: missedMinutes is 11, baseline 10 (+10%)
+            FAILS: missedMinutes is 1, baseline 0
+            holds: missedMinutes is 0, baseline 0
+            FAILS: missedMinutes cannot be judged"#]],
+        );
+        check(
+            "missedMinutes>+9.9%",
+            expect![[r#"
+            FAILS: missedMinutes is 11, baseline 10 (+10%)
+            FAILS: missedMinutes is 1, baseline 0
+            holds: missedMinutes is 0, baseline 0
+            FAILS: missedMinutes cannot be judged"#]],
+        );
+        check(
+            "missedMinutes>=+10%",
+            expect![[r#"
+            FAILS: missedMinutes is 11, baseline 10 (+10%)
+            FAILS: missedMinutes is 1, baseline 0
+            FAILS: missedMinutes is 0, baseline 0
+            FAILS: missedMinutes cannot be judged"#]],
+        );
+        check(
+            "missedMinutes>+1",
+            expect![[r#"
+            holds: missedMinutes is 11, baseline 10 (+10%)
+            holds: missedMinutes is 1, baseline 0
+            holds: missedMinutes is 0, baseline 0
+            FAILS: missedMinutes cannot be judged"#]],
+        );
     }
 
     #[test]
     fn limits_stand_by_themselves() {
-        check("missedMinutes>3", expect![[r#""#]]);
-        check("missedMinutes>1%", expect![[r#""#]]);
-        check("p95>500ms", expect![[r#""#]]);
-        check("p95>+50ms", expect![[r#""#]]);
-        check("refused > 0.1%", expect![[r#""#]]);
-        check("cost>+5%", expect![[r#""#]]);
-        check("utilisation<60%", expect![[r#""#]]);
+        check(
+            "missedMinutes>3",
+            expect![[r#"
+            FAILS: missedMinutes is 11
+            holds: missedMinutes is 1
+            holds: missedMinutes is 0
+            FAILS: missedMinutes cannot be judged"#]],
+        );
+        check(
+            "missedMinutes>1%",
+            expect![[r#"
+            FAILS: missedMinutes is 11%
+            holds: missedMinutes is 1.0%
+            holds: missedMinutes is 0%
+            FAILS: missedMinutes cannot be judged"#]],
+        );
+        check(
+            "p95>500ms",
+            expect![[r#"
+            holds: p95 is 480ms
+            holds: p95 is 480ms
+            holds: p95 is 480ms
+            holds: p95 is 480ms"#]],
+        );
+        check(
+            "p95>+50ms",
+            expect![[r#"
+            FAILS: p95 is 480ms, baseline 400ms (+20%)
+            FAILS: p95 is 480ms, baseline 400ms (+20%)
+            FAILS: p95 is 480ms, baseline 400ms (+20%)
+            FAILS: p95 is 480ms, baseline 400ms (+20%)"#]],
+        );
+        check(
+            "refused > 0.1%",
+            expect![[r#"
+            FAILS: refused is 0.20%
+            FAILS: refused is 0.20%
+            FAILS: refused is 0.20%
+            FAILS: refused is 0.20%"#]],
+        );
+        check(
+            "cost>+5%",
+            expect![[r#"
+            holds: cost is 10.50, baseline 10.00 (+5.0%)
+            holds: cost is 10.50, baseline 10.00 (+5.0%)
+            holds: cost is 10.50, baseline 10.00 (+5.0%)
+            holds: cost is 10.50, baseline 10.00 (+5.0%)"#]],
+        );
+        check(
+            "utilisation<60%",
+            expect![[r#"
+            FAILS: utilisation is 0%
+            FAILS: utilisation is 0%
+            FAILS: utilisation is 0%
+            FAILS: utilisation is 0%"#]],
+        );
     }
 
     #[test]
     fn refuses_with_the_reason() {
-        check("missedminutes>3", expect![[r#""#]]);
-        check("speed>3", expect![[r#""#]]);
-        check("cost", expect![[r#""#]]);
-        check("cost>5%", expect![[r#""#]]);
-        check("cost>+nan%", expect![[r#""#]]);
-        check("p95>500", expect![[r#""#]]);
-        check("refused>-", expect![[r#""#]]);
-        check("over>3", expect![[r#""#]]);
+        check(
+            "missedminutes>3",
+            expect![[r#"
+            'missedminutes' is not a figure; did you mean missedMinutes?
+            figures: missedRequests, missedMinutes, refused, errors, replicaHours, cost, overOptimum, scaleActions, directionChanges, worstWait, p50, p95, p99, utilisation, under, over, timeUnder, timeOver"#]],
+        );
+        check(
+            "speed>3",
+            expect![[r#"
+            'speed' is not a figure
+            figures: missedRequests, missedMinutes, refused, errors, replicaHours, cost, overOptimum, scaleActions, directionChanges, worstWait, p50, p95, p99, utilisation, under, over, timeUnder, timeOver"#]],
+        );
+        check(
+            "cost",
+            expect![
+                "'cost' is not a condition: write METRIC>LIMIT or METRIC<LIMIT, such as 'missedMinutes>+10%', 'cost>+5%' or 'p95>500ms'"
+            ],
+        );
+        check("cost>5%", expect!["'5%' does not fit cost: write 40, or a change from the baseline such as +5% or +2"]);
+        check("cost>+nan%", expect!["'+nan%' does not fit cost: write 40, or a change from the baseline such as +5% or +2"]);
+        check("p95>500", expect!["'500' does not fit p95: write 500ms, or a change from the baseline such as +10% or +50ms"]);
+        check(
+            "refused>-",
+            expect!["'-' does not fit refused: write 3, 0.1% of all, or a change from the baseline such as +10% or +3"],
+        );
+        check("over>3", expect!["'3' does not fit over: write 1%, or a change from the baseline such as +10%"]);
     }
 
     #[test]

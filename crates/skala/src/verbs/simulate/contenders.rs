@@ -31,7 +31,7 @@ pub struct Contender {
 /// What a contender is.
 pub enum Kind {
     /// A platform file's own policies.
-    File(Scenario),
+    File(Box<Scenario>),
     /// A built-in rival on the first platform's terms.
     Rival(Rival),
 }
@@ -98,7 +98,7 @@ fn add_file(field: &mut Field, args: &SimulateArgs, path: &Path, baseline: bool)
         let remark = if field.contenders.is_empty() { remark } else { format!("{}: {remark}", path.display()) };
         field.remarks.push(remark);
     }
-    add(field, path.display().to_string(), baseline, Kind::File(scenario));
+    add(field, path.display().to_string(), baseline, Kind::File(Box::new(scenario)));
     Ok(())
 }
 

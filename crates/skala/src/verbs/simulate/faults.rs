@@ -122,6 +122,23 @@ mod tests {
             Ok(f) => format!("{} {:?} {:?}", f.service, f.at, f.kind),
             Err(e) => format!("refused: {e}"),
         });
-        expect![[r#""#]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            0 600s ReplicaLoss { replicas: 2 }
+            1 3600s SlowReplica { factor: 5.0, lasts: 90s }
+            0 0ns ProviderOutage { lasts: 120s }
+            refused: a fault needs a kind, such as 'replicaLoss at=10m replicas=2'
+            refused: 'replicaloss' is not a fault; did you mean replicaLoss?
+            faults: replicaLoss, slowReplica, staleMetrics, missingMetrics, controllerRestart, providerOutage
+            refused: 'meteor' is not a fault
+            faults: replicaLoss, slowReplica, staleMetrics, missingMetrics, controllerRestart, providerOutage
+            refused: replicaLoss needs at=TIME, such as at=10m
+            refused: replicaLoss takes no 'for': write at, service, replicas
+            refused: replicas of replicaLoss: '0' is not a number from 1 to 10000
+            refused: factor of slowReplica: '0.5' is not a number of at least 1
+            refused: factor of slowReplica: 'nan' is not a number of at least 1
+            refused: for of staleMetrics: 'soon' is not a duration: write a number with a unit, such as 500ms, 60s, 1m30s or 2h
+            refused: 'for' in the fault 'staleMetrics at=1m for': write KEY=VALUE
+            refused: replicaLoss names the service 'wrker', which is not simulated; did you mean worker?"#]]
+        .assert_eq(&shown.join("\n"));
     }
 }

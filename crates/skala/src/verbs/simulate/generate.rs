@@ -171,6 +171,24 @@ mod tests {
             Ok(_) => "ok".to_owned(),
             Err(e) => format!("refused: {e}"),
         });
-        expect![[r#""#]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            ok
+            ok
+            ok
+            ok
+            ok
+            refused: a generator needs a shape, such as 'diurnal mean=50rps for=1d'
+            refused: 'diurnl' is not a generator; did you mean diurnal?
+            generators: constant, diurnal, flash, ramp, mmpp
+            refused: constant needs for=TIME, such as for=1d
+            refused: constant needs rate=RATE, such as rate=50rps
+            refused: diurnal needs mean=RATE, such as mean=50rps
+            refused: rate of constant: '-1' is not a number such as 50 or 50rps
+            refused: rate of constant: 'nan' is not a number such as 50 or 50rps
+            refused: length: 0ns is not within 1ms and 100 years
+            refused: constant takes no 'speed': write rate, for, mean, cv, tokens
+            refused: mmpp has 2 rates and 1 stays: write one stay for each rate
+            refused: tokens=many: write tokens=chat"#]]
+        .assert_eq(&shown.join("\n"));
     }
 }

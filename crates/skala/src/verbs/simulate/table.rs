@@ -3,6 +3,7 @@
 //! Decides: which row is the best of its column, marked with `*`: fewest misses, least paid. Equal ones all are; a column in which
 //!   all are equal marks none.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -104,7 +105,7 @@ fn head(out: &mut String, report: &Report, trace: &TraceReport, service: &str, r
     if let Some(currency) = &report.currency {
         let _ = write!(out, "; {currency}");
     }
-    out.push_str("\n");
+    out.push('\n');
     for caveat in &trace.caveats {
         let _ = writeln!(out, "{} mode: {caveat}", trace.mode);
     }
@@ -125,23 +126,26 @@ fn table(rows: &[&Row], columns: &[Column]) -> Table {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let best: Vec<Option<f64>> = columns.iter().map(|c| best(rows, c)).collect();
+    let best: Vec<Option<String>> = columns.iter().map(|c| best(rows, c)).collect();
     for row in rows {
-        let cells = columns.iter().zip(&best).map(|(c, best)| {
-            let mine = c.rank.and_then(|rank| rank(&row.figures));
-            let mark = if best.is_some() && mine == *best { '*' } else { ' ' };
-            format!("{}{mark}", (c.cell)(&row.figures))
+        let cells = columns.iter().zip(&best).map(|(column, best)| {
+            let cell = (column.cell)(&row.figures);
+            let mark = if best.as_ref() == Some(&cell) { '*' } else { ' ' };
+            format!("{cell}{mark}")
         });
         table.add_row(std::iter::once(short(&row.policy)).chain(cells).collect::<Vec<_>>());
     }
     table
 }
 
-/// The smallest of a column with different values.
-fn best(rows: &[&Row], column: &Column) -> Option<f64> {
-    let values: Vec<f64> = rows.iter().filter_map(|r| column.rank?(&r.figures)).collect();
-    let least = values.iter().copied().min_by(f64::total_cmp)?;
-    (values.iter().any(|v| *v > least)).then_some(least)
+/// What the smallest of a column is shown as; none where all are shown alike.
+fn best(rows: &[&Row], column: &Column) -> Option<String> {
+    let rank = column.rank?;
+    let value = |row: &&&Row| rank(&row.figures);
+    let least =
+        rows.iter().filter(|r| value(r).is_some()).min_by(|a, b| value(a).partial_cmp(&value(b)).unwrap_or(Ordering::Equal))?;
+    let shown = (column.cell)(&least.figures);
+    rows.iter().any(|r| (column.cell)(&r.figures) != shown).then_some(shown)
 }
 
 /// A name that fits.

@@ -140,13 +140,34 @@ mod tests {
         let linear =
             |most: f64| Scale::linear(rounded_up(most), 0.0, 100.0).ticks().into_iter().map(plain).collect::<Vec<_>>().join(" ");
         let shown = [0.0, 0.7, 3.0, 17.0, 99.0, 1234.0, 55_000.0, 2e6].map(linear).join("\n");
-        expect![[r#""#]].assert_eq(&shown);
+        expect![[r#"
+            0 0.5 1
+            0 0.2 0.4 0.6 0.8
+            0 1 2 3
+            0 5 10 15 20
+            0 50 100
+            0 500 1000 1500
+            0 20k 40k 60k
+            0 500k 1M 1.5M 2M"#]]
+        .assert_eq(&shown);
         let log = |(a, b): (f64, f64)| Scale::log(a, b, 0.0, 1.0).ticks().into_iter().map(brief).collect::<Vec<_>>().join(" ");
         let shown = [(0.004, 0.3), (0.05, 20.0), (1e-5, 3600.0), (0.0, f64::NAN)].map(log).join("\n");
-        expect![[r#""#]].assert_eq(&shown);
+        expect![[r#"
+            5ms 10ms 20ms 50ms 100ms 200ms
+            100ms 1s 10s
+            10us 100us 1ms 10ms 100ms 1s 10s 100s 1000s
+            1ms 2ms"#]]
+        .assert_eq(&shown);
         let shown = [30.0, 600.0, 7200.0, 86_400.0, 14.0 * 86_400.0, 900.0 * 86_400.0]
             .map(|t| times(t).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" "));
-        expect![[r#""#]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            0 5s 10s 15s 20s 25s 30s
+            0 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m
+            0 10m 20m 30m 40m 50m 1h 1h10m 1h20m 1h30m 1h40m 1h50m 2h
+            0 2h 4h 6h 8h 10h 12h 14h 16h 18h 20h 22h 1d
+            0 2d 4d 6d 8d 10d 12d 14d
+            0 84d 168d 252d 336d 420d 504d 588d 672d 756d 840d"#]]
+        .assert_eq(&shown.join("\n"));
     }
 
     #[test]
