@@ -66,6 +66,7 @@ pub fn scenario(platform: &Platform, setup: &Setup<'_>) -> Result<Assumed, SimEr
         interval: Duration::from_secs(1),
         services,
         limits: limits(platform)?,
+        network: crate::Network::default(),
         faults: Vec::new(),
     };
     Ok(Assumed { scenario, remarks })

@@ -132,6 +132,11 @@ impl Control {
         self.blind = blind;
     }
 
+    /// Until when the controller is away, if it is.
+    pub fn away_until(&self, now: Time) -> Option<Time> {
+        self.away_until.filter(|until| now < *until)
+    }
+
     pub(super) fn is_away(&mut self, now: Time) -> bool {
         match self.away_until {
             Some(until) if now < until => true,
@@ -181,6 +186,7 @@ impl Control {
             current: Size(self.counts().staying()),
             replicas: self.replicas.all().iter().map(replica).collect(),
             station,
+            signals: sight.signals(index),
             ..Observation::default()
         }
     }

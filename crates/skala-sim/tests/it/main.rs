@@ -9,5 +9,6 @@ mod parts;
 mod platform;
 mod random;
 mod rivals;
+mod stations;
 mod support;
 mod theory;
