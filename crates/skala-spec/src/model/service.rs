@@ -75,6 +75,10 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub promise: Option<Objective>,
+    /// The queues that it scales by, with tasks per replica.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub works_on: Vec<(String, f64)>,
 }
 
 impl Default for Service {
@@ -100,6 +104,7 @@ impl Default for Service {
             price: None,
             priority: 100,
             promise: None,
+            works_on: Vec::new(),
         }
     }
 }
