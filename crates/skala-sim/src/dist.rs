@@ -46,4 +46,21 @@ impl Dist {
         };
         std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
+
+    /// The same with so many seconds more on average, which vary as an exponential does.
+    pub(crate) fn longer_by(self, seconds: f64) -> Dist {
+        if seconds <= 0.0 {
+            return self;
+        }
+        let (mean, cv) = match self {
+            Dist::Constant { seconds } => (seconds, 0.0),
+            Dist::Exponential { mean } => (mean, 1.0),
+            Dist::LogNormal { mean, cv } => (mean, cv),
+            Dist::Tokens { base, per_input, per_output, cv } => {
+                return Dist::Tokens { base: base + seconds, per_input, per_output, cv };
+            }
+        };
+        let (sum, deviation) = (mean + seconds, (mean * cv).hypot(seconds));
+        Dist::LogNormal { mean: sum, cv: deviation / sum }
+    }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod law;
 pub(crate) mod load;
+mod network;
 pub(crate) mod points;
 mod run;
 mod sight;

@@ -9,6 +9,7 @@ use skala_types::{ReplicaId, Streams, Time};
 use super::CAVEATS;
 use super::law::Law;
 use super::load::{Cutter, Slice};
+use super::network::Stations;
 use super::points::Points;
 use super::sight::{View, Views};
 use super::station::{Span, Station, Turn};
@@ -45,6 +46,8 @@ pub(super) struct Run<'a> {
     tiers: Vec<Tier<'a>>,
     views: Vec<View>,
     controls: Controls,
+    /// Queues, providers and databases; none for most platforms.
+    stations: Option<Stations<'a>>,
     points: Points,
     faults: Vec<usize>,
     changes: Vec<(usize, Change)>,
@@ -58,8 +61,11 @@ impl<'a> Run<'a> {
         if grid < Duration::from_millis(10) || grid > Duration::from_secs(3600) {
             return Err(SimError::Setting { field: "step".into(), reason: "lies between 10 ms and an hour".into() });
         }
-        let tier = |service: &'a Service| {
-            let law = Law::try_new(&service.service_time, &format!("services.{}.serviceTime", service.name))?;
+        let stations = Stations::try_new(scenario)?;
+        let tier = |(i, service): (usize, &'a Service)| {
+            let added = stations.as_ref().map_or(0.0, |s| s.added(i, (0.0, 0.0)));
+            let time = service.service_time.longer_by(added);
+            let law = Law::try_new(&time, &format!("services.{}.serviceTime", service.name))?;
             let bound = service.station.late_after.or(service.objective.map(|o| o.latency));
             Ok(Tier {
                 service,
@@ -78,7 +84,8 @@ impl<'a> Run<'a> {
             scenario,
             watch,
             grid,
-            tiers: scenario.services.iter().map(tier).collect::<Result<_, SimError>>()?,
+            tiers: scenario.services.iter().enumerate().map(tier).collect::<Result<_, SimError>>()?,
+            stations,
             views: scenario.services.iter().map(|_| View::new()).collect(),
             controls: Controls::try_new(scenario, Streams::new(scenario.seed), scenario.begins)?,
             points: Points::new(),
@@ -138,7 +145,7 @@ impl<'a> Run<'a> {
             (0..self.tiers.len()).for_each(|i| self.controls.of_mut(i).set_blind(false));
         }
         let mut changes = std::mem::take(&mut self.changes);
-        let mut sight = Views { of: &mut self.views, now };
+        let mut sight = Views { of: &mut self.views, stations: self.stations.as_ref(), now };
         self.controls.pass(Pass::Tick, now, &mut sight, &mut *self.watch, &mut changes);
         for (service, change) in changes.drain(..) {
             self.follow(service, change, now);
@@ -176,6 +183,13 @@ impl<'a> Run<'a> {
             self.note_sizes(i, slice.from);
             self.serve(i, slice, now);
         }
+        if let Some(stations) = &mut self.stations {
+            let ready: Vec<u32> = (0..self.tiers.len()).map(|i| self.controls.of(i).counts().ready).collect();
+            let answered = |t: &Tier<'_>| if now < t.fails_until { 0.0 } else { t.turn.completions };
+            let completed: Vec<f64> = self.tiers.iter().map(answered).collect();
+            let secs = (slice.to - slice.from).as_secs_f64();
+            stations.step(now, secs, slice.rate.unwrap_or(0.0), slice.tokens, &ready, &completed);
+        }
     }
 
     fn lives(&mut self, i: usize, now: Time) {
@@ -201,7 +215,10 @@ impl<'a> Run<'a> {
         let per_replica = tier.service.station.concurrency.map_or(f64::INFINITY, f64::from);
         tier.slow = tier.slow.filter(|(_, until)| now < *until);
         let lost = tier.slow.map_or(0.0, |(part, _)| part).min(f64::from(ready));
-        let servers = if ready == 0 { 0.0 } else { per_replica * (f64::from(ready) - lost) };
+        let mut servers = if ready == 0 { 0.0 } else { per_replica * (f64::from(ready) - lost) };
+        if let Some(stations) = &self.stations {
+            servers = servers.min(stations.cap(i, slice.tokens, mean) * mean);
+        }
         let patience = tier.service.station.max_wait.as_secs_f64();
         let places = places(servers, per_replica, mean, patience, &outlook, now);
         let span = Span {
@@ -215,6 +232,10 @@ impl<'a> Run<'a> {
         };
         tier.recorder.came(slice.from, span.rate * span.lasts);
         tier.station.step(&span, &mut tier.turn);
+        if let Some(stations) = &mut self.stations {
+            let begun = tier.turn.served.iter().map(|s| s.count).sum();
+            stations.begun(i, begun, slice.tokens, span.lasts, mean);
+        }
         let view = &mut self.views[i];
         view.open.pass(&tier.turn, span.lasts);
         view.busy(tier.turn.busy, ready, tier.station.in_service());
@@ -271,7 +292,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(self, end: Duration) -> Outcome {
-        Outcome {
+        let mut outcome = Outcome {
             seed: self.scenario.seed,
             mode: "fluid".into(),
             caveats: CAVEATS.iter().map(ToString::to_string).collect(),
@@ -282,7 +303,11 @@ impl<'a> Run<'a> {
             queues: Vec::new(),
             providers: Vec::new(),
             pools: Vec::new(),
+        };
+        if let Some(stations) = self.stations {
+            stations.finish(end, &mut outcome);
         }
+        outcome
     }
 }
 

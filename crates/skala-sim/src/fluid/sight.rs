@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use skala_autoscaler::StationWindows;
+use skala_autoscaler::{SignalObservation, StationWindows};
 use skala_types::{Distribution, ReplicaId, SketchLayout, StationSample, Time};
 
 use super::station::Turn;
@@ -278,6 +278,7 @@ fn mixed<'a>(of: impl Iterator<Item = &'a Distribution>) -> Distribution {
 /// All services, as the loop looks at them.
 pub(crate) struct Views<'a> {
     pub(crate) of: &'a mut [View],
+    pub(crate) stations: Option<&'a super::network::Stations<'a>>,
     pub(crate) now: Time,
 }
 
@@ -290,5 +291,10 @@ impl Sight for Views<'_> {
         let Some(view) = self.of.get(service) else { return Load::default() };
         let Some(begun) = view.begun.get(&replica) else { return Load::default() };
         Load { in_flight: view.in_flight.round() as u32, busy: view.per_replica - begun }
+    }
+
+    fn signals(&mut self, service: usize) -> Vec<SignalObservation> {
+        let hidden = self.of.get(service).is_none_or(|v| self.now < v.missing_until);
+        self.stations.filter(|_| !hidden).map_or_else(Vec::new, |s| s.signals(service, self.now))
     }
 }

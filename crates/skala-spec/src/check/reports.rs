@@ -13,7 +13,7 @@ use crate::tree::{Data, Entry, Node, Scalar, resolve as resolve_scalar};
 
 /// Keys of sections that the design has and this release does not, by the place where they go (`*` any name, `[]` any item).
 const LATER: [(&str, &[&str]); 3] = [
-    ("", &["queues", "schedules", "models", "caches", "alerts", "regions"]),
+    ("", &["models", "caches", "alerts", "regions"]),
     ("services.*.autoscaling.metrics[]", &["queueLength", "queueAge", "queueWait"]),
     ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"]),
 ];

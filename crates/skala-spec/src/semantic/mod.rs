@@ -24,7 +24,9 @@ pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
     let services = services.filter(|name| !name.contains(['.', '['])).collect();
     let mut cx = Cx { broken: checked.broken.iter().map(String::as_str).collect(), services, checked, sink };
     let routes = platform.routes();
-    let routed: BTreeSet<&str> = routes.iter().map(|r| r.service.as_str()).collect();
+    // A queue's tasks reach a service as a route's requests do.
+    let delivered = platform.queues.values().map(|q| q.deliver.service.as_str());
+    let routed: BTreeSet<&str> = routes.iter().map(|r| r.service.as_str()).chain(delivered).collect();
     addresses::check(platform, &mut cx);
     for (name, service) in &platform.services {
         let routed = routed.contains(name.as_str());

@@ -109,7 +109,7 @@ fn unknown_keys() {
     check(
         r#"
 platfrom: p
-queues: {}
+caches: {}
 colour: blue
 services:
   api:
@@ -123,8 +123,7 @@ routes:
 "#,
         expect![[r#"
             skala.yaml:2:1: error[E0201] platfrom: unknown key `platfrom` -> did you mean `platform`?
-            skala.yaml:3:1: error[E0207] queues: `queues` is not in this release -> remove it, or comment it out
-            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, objectives, databases, providers, budgets, capacity and environments
+            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, queues, schedules, objectives, databases, providers and 3 more
             skala.yaml:7:5: error[E0201] services.api.comand: unknown key `comand` -> did you mean `command`?
             skala.yaml:8:5: error[E0201] services.api.cwd: unknown key `cwd` -> did you mean `workingDir`?
             skala.yaml:9:5: error[E0201] services.api.minReplicas: unknown key `minReplicas` -> it belongs under `autoscaling:`
@@ -445,7 +444,7 @@ environments:
             skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:48: error[E0201] environments.production: an overlay has no overlays of its own -> move it up beside this one
             skala.yaml:8:3: error[E0208] environments.Bad: `Bad` is not a good name -> use 1 to 63 of a-z, 0-9 and `-`
-            skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, objectives, databases, providers, budgets and capacity
+            skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, queues, schedules, objectives, databases, providers and 2 more
             skala.yaml:10:38: error[E0405] services.api.replicas: `replicas` and `autoscaling` are both given [environment other] -> keep one of them; an overlay removes the other with `null`
         "#]],
     );

@@ -32,14 +32,18 @@ capacity:
 
 #[test]
 fn what_the_grammar_takes() {
-    check(GOOD, expect![[""]]);
+    check(GOOD, expect![[r#"
+        skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+        skala.yaml:4:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
+        skala.yaml:4:74: warning[W0502] services.worker.autoscaling.minReplicas: at zero replicas nothing can wake this service (no route leads to it and it has no metric from outside, and those are what starts the first replica) -> add a route or such a metric, or use `minReplicas: 1`
+    "#]]);
 }
 
 #[test]
 fn a_worker_scales_by_its_queue_when_it_has_nothing_else() {
     let platform = load_in(&format!("{SERVICES}{GOOD}"), None).platform.expect("sound");
     let metrics = |name: &str| platform.services[name].policy().expect("run").expect("sound").spec().metrics.clone();
-    expect![[""]].assert_eq(&format!("{:?}", metrics("worker").iter().map(|m| &m.what).collect::<Vec<_>>()));
+    expect![[r#"[Queue { name: "ingestion", target: Length(2.0) }]"#]].assert_eq(&format!("{:?}", metrics("worker").iter().map(|m| &m.what).collect::<Vec<_>>()));
 }
 
 #[test]
@@ -58,6 +62,29 @@ capacity:
   providers: {opnai: {time: {mean: 1s}}, openai: {burst: 0s, time: {mean: 1s}, tokenTimes: {prefillPerSecond: 1, decodePerSecond: 1}}}
   services: {worker: {calls: {providers: {openai: {perRequest: 0}, azure: {}}, databases: {mian: {time: 5ms}}}}}
 "#,
-        expect![[""]],
+        expect![[r#"
+            skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+            skala.yaml:4:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
+            skala.yaml:4:74: warning[W0502] services.worker.autoscaling.minReplicas: at zero replicas nothing can wake this service (no route leads to it and it has no metric from outside, and those are what starts the first replica) -> add a route or such a metric, or use `minReplicas: 1`
+            skala.yaml:10:28: error[E0801] queues.one.deliver.service: there is no service `wroker` -> did you mean `worker`?
+            skala.yaml:11:28: error[E0802] queues.two.deliver.service: the servers of `theirs` are run by somebody else (skala does not know how many there are to work on tasks) -> deliver to a service that skala runs
+            skala.yaml:11:42: error[E0802] queues.two.deliver.path: the path has no leading slash -> start it with `/`, such as `/tasks/ingest`
+            skala.yaml:11:55: error[E0802] queues.two.timeout: no attempt ends within a timeout of zero -> use `10m`
+            skala.yaml:11:76: error[E0802] queues.two.retry.initial: the first pause is zero (failed work would come again at once, and again) -> use `1s` or more
+            skala.yaml:12:3: error[E0203] queues.three: `deliver` is missing -> add `deliver:` with a mapping whose keys are service and path
+            skala.yaml:12:34: error[E0206] queues.three.concurrencyPerReplica: the number is out of range -> use 1 to 1000
+            skala.yaml:13:64: error[E0802] queues.four.retry.max: the longest pause of 10s is shorter than the first of 1m -> use `1m` or more
+            skala.yaml:16:15: error[E0204] schedules.day.cron: `0 2 * *` does not have five fields (a cron time is wanted here) -> write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+            skala.yaml:16:36: error[E0204] schedules.day.timezone: `Europe/Berlim` is not the name of a time zone -> did you mean `Europe/Berlin`?
+            skala.yaml:18:3: error[E0803] capacity.queues: the shares of all queues are more than 100% (an arrival belongs to one of them) -> lower one of them
+            skala.yaml:18:46: error[E0803] capacity.queues.four.share: the share is out of range -> use 0% to 100%
+            skala.yaml:18:66: error[E0801] capacity.queues.four.madeBy.apo: there is no service `apo` -> did you mean `api`?
+            skala.yaml:19:15: error[E0801] capacity.providers.opnai: there is no provider `opnai` -> did you mean `openai`?
+            skala.yaml:19:58: error[E0803] capacity.providers.openai.burst: the duration is out of range -> use 1s to 1m
+            skala.yaml:19:62: error[E0803] capacity.providers.openai.time: `time` and `tokenTimes` are both given -> keep one of them
+            skala.yaml:20:64: error[E0803] capacity.services.worker.calls.providers.openai.perRequest: the number of calls is out of range -> use a number above 0, at most 1000
+            skala.yaml:20:68: error[E0801] capacity.services.worker.calls.providers.azure: there is no provider `azure` -> the providers are openai
+            skala.yaml:20:92: error[E0801] capacity.services.worker.calls.databases.mian: there is no database `mian` -> did you mean `main`?
+        "#]],
     );
 }
