@@ -9,6 +9,7 @@
 //!   it is bounded by the busy work, from above by one step of growth at the moments that needed it.
 //!   A minute that is missed by its service times alone is not paid for. Without an objective, nobody is refused, and that is all.
 //! Invariants: needs only grow, within `maxReplicas`; at most `PASSES` trials.
+//! Invariants: needs only grow, within `maxReplicas`; at most 64 trials.
 //! Tested: `tests/it/optimum.rs`.
 
 mod by_step;
