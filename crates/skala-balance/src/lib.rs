@@ -3,6 +3,8 @@
 //! [`Station`] is the state machine of one service, driven with time as an argument. The live gateway wraps it in a lock
 //! (`skala-runtime`), the simulator drives it in virtual time: the same code decides in both.
 
+mod endpoints;
+mod line;
 mod pick;
 pub mod replica;
 mod room;

@@ -34,6 +34,11 @@ pub trait Pool {
     fn eligible(&self, i: usize) -> bool;
     /// Cost of one more request at endpoint `i`; lower is better. Finite and >= 0.
     fn cost(&self, i: usize) -> f64;
+    /// The cheapest eligible endpoint, scanning from `start` (< `len`) so that ties do not always fall on the first.
+    fn least_from(&self, start: usize) -> Option<usize> {
+        let n = self.len();
+        (0..n).map(|k| (start + k) % n).filter(|&i| self.eligible(i)).min_by(|&a, &b| self.cost(a).total_cmp(&self.cost(b)))
+    }
 }
 
 /// Picks an eligible endpoint. `cursor` is the round-robin position and moves behind the pick.
@@ -55,14 +60,8 @@ fn least_of_two(pool: &impl Pool, rng: &mut impl Rng) -> Option<usize> {
         (true, true) if pool.cost(second) < pool.cost(first) => Some(second),
         (true, _) => Some(first),
         (false, true) => Some(second),
-        (false, false) => least_of_all(pool, first),
+        (false, false) => pool.least_from(first),
     }
-}
-
-/// The cheapest eligible endpoint, scanning from `start` so that ties do not always fall on the first.
-fn least_of_all(pool: &impl Pool, start: usize) -> Option<usize> {
-    let n = pool.len();
-    (0..n).map(|k| (start + k) % n).filter(|&i| pool.eligible(i)).min_by(|&a, &b| pool.cost(a).total_cmp(&pool.cost(b)))
 }
 
 fn next_in_turn(pool: &impl Pool, cursor: &mut usize) -> Option<usize> {

@@ -7,70 +7,24 @@
 //!   them; every arrival ends as exactly one of completed, refused, abandoned.
 //! Tested: `tests/station.rs`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skala_types::{ReplicaId, StationSample, Stream, Time};
 
-use crate::pick::{Pool, pick};
+use crate::endpoints::Endpoints;
+use crate::line::{Line, Waiter};
 use crate::room::{Outlook, Refusal, RefusalKind, RoomInputs, RoomVerdict, judge, timed_out};
 use crate::stats::{Stats, Totals};
 use crate::terms::{Admission, Dispatch, EndpointId, EndpointState, EndpointView, Outcome, RequestId, Settings};
-
-#[derive(Clone, Debug)]
-struct Endpoint {
-    id: EndpointId,
-    replica: ReplicaId,
-    weight: f64,
-    state: EndpointState,
-    /// Not chosen before this time although ready: a connection to it was just refused.
-    shunned_until: Time,
-    in_flight: u32,
-    served: u64,
-}
-
-/// The endpoints as seen by one request at one moment.
-struct Seen<'a> {
-    endpoints: &'a [Endpoint],
-    limit: u32,
-    tried: &'a [EndpointId],
-    now: Time,
-}
-
-impl<'a> Seen<'a> {
-    fn new(endpoints: &'a [Endpoint], settings: &Settings, tried: &'a [EndpointId], now: Time) -> Seen<'a> {
-        Seen { endpoints, limit: settings.concurrency.unwrap_or(u32::MAX), tried, now }
-    }
-}
-
-impl Pool for Seen<'_> {
-    fn len(&self) -> usize {
-        self.endpoints.len()
-    }
-    fn eligible(&self, i: usize) -> bool {
-        let e = &self.endpoints[i];
-        e.state == EndpointState::Ready && e.in_flight < self.limit && self.now >= e.shunned_until && !self.tried.contains(&e.id)
-    }
-    fn cost(&self, i: usize) -> f64 {
-        (f64::from(self.endpoints[i].in_flight) + 1.0) / self.endpoints[i].weight
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Waiter {
-    arrived: Time,
-    tried: Vec<EndpointId>,
-}
 
 /// The state machine. All methods take `now`, which must not go backwards by more than clock steps (durations saturate).
 #[derive(Clone, Debug)]
 pub struct Station {
     settings: Settings,
-    endpoints: Vec<Endpoint>,
-    room: BTreeMap<RequestId, Waiter>,
+    endpoints: Endpoints,
+    room: Line,
     outlook: Outlook,
     next_request: u64,
-    next_endpoint: u64,
     cursor: usize,
     rng: Stream,
     stats: Stats,
@@ -80,6 +34,8 @@ pub struct Station {
 
 /// Windows that [`Station::sample`] can look back over.
 const KEPT_WINDOWS: usize = 40;
+/// Windows of the controller's fast look; its slow one has as many as the estimate below.
+const OFTEN_WINDOWS: usize = 4;
 /// Windows behind the service-time estimate that judges the waiting room.
 const ESTIMATE_WINDOWS: usize = 40;
 
@@ -87,15 +43,14 @@ impl Station {
     /// A station without endpoints.
     pub fn new(settings: Settings, now: Time, rng: Stream) -> Station {
         Station {
+            endpoints: Endpoints::new(limit(&settings)),
             settings,
-            endpoints: Vec::new(),
-            room: BTreeMap::new(),
+            room: Line::default(),
             outlook: Outlook::default(),
             next_request: 0,
-            next_endpoint: 0,
             cursor: 0,
             rng,
-            stats: Stats::new(now, KEPT_WINDOWS),
+            stats: Stats::new(now, KEPT_WINDOWS, &[OFTEN_WINDOWS, ESTIMATE_WINDOWS]),
             service_mean: 0.0,
         }
     }
@@ -142,12 +97,12 @@ impl Station {
 
     /// A newcomer does not pass those who wait, except one that was dispatched before and is tried again.
     fn may_overtake(&self, request: RequestId) -> bool {
-        self.room.first_key_value().is_none_or(|(first, _)| request < *first)
+        self.room.first().is_none_or(|first| request < first)
     }
 
     /// A request leaves the waiting room because its deadline passed. `None` when it is not there (already dispatched).
     pub fn expire(&mut self, now: Time, request: RequestId) -> Option<Refusal> {
-        self.room.remove(&request)?;
+        self.room.remove(request)?;
         self.stats.waiting_by(now, -1);
         self.stats.refused();
         Some(timed_out(&self.room_inputs(now, now, &[])))
@@ -155,7 +110,7 @@ impl Station {
 
     /// A request leaves the waiting room because its client went away. `false` when it is not there.
     pub fn leave(&mut self, now: Time, request: RequestId) -> bool {
-        let was_there = self.room.remove(&request).is_some();
+        let was_there = self.room.remove(request).is_some();
         if was_there {
             self.stats.waiting_by(now, -1);
             self.stats.abandoned();
@@ -186,52 +141,41 @@ impl Station {
 
     fn free(&mut self, now: Time, endpoint: EndpointId) {
         self.stats.in_service_by(now, -1);
-        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == endpoint) {
-            e.in_flight = e.in_flight.saturating_sub(1);
-            e.served += 1;
-        }
+        self.endpoints.free(endpoint);
     }
 
     /// The next waiting request that an endpoint has room for. Call until `None` after anything that frees or adds servers.
     pub fn dispatch_next(&mut self, now: Time) -> Option<Dispatch> {
-        if self.room.is_empty() || !self.has_room(now) {
+        if self.room.is_empty() || !self.endpoints.has_room(now) {
             return None;
         }
         let mut found = None;
-        for (&request, waiter) in &self.room {
-            let pool = Seen::new(&self.endpoints, &self.settings, &waiter.tried, now);
-            if let Some(i) = pick(self.settings.balance, &pool, &mut self.cursor, &mut self.rng) {
+        for (request, waiter) in self.room.iter() {
+            if let Some(i) = self.endpoints.pick(self.settings.balance, &waiter.tried, now, &mut self.cursor, &mut self.rng) {
                 found = Some((request, i));
                 break;
             }
         }
         let (request, index) = found?;
-        let waiter = self.room.remove(&request)?;
+        let waiter = self.room.remove(request)?;
         self.stats.waiting_by(now, -1);
         self.stats.waited(now.since(waiter.arrived));
         Some(Dispatch { request, endpoint: self.occupy(now, index) })
     }
 
-    fn has_room(&self, now: Time) -> bool {
-        let pool = Seen::new(&self.endpoints, &self.settings, &[], now);
-        (0..pool.len()).any(|i| pool.eligible(i))
-    }
-
     fn reserve(&mut self, now: Time, tried: &[EndpointId]) -> Option<EndpointId> {
-        let pool = Seen::new(&self.endpoints, &self.settings, tried, now);
-        let index = pick(self.settings.balance, &pool, &mut self.cursor, &mut self.rng)?;
+        let index = self.endpoints.pick(self.settings.balance, tried, now, &mut self.cursor, &mut self.rng)?;
         Some(self.occupy(now, index))
     }
 
     fn occupy(&mut self, now: Time, index: usize) -> EndpointId {
-        self.endpoints[index].in_flight += 1;
         self.stats.in_service_by(now, 1);
-        self.endpoints[index].id
+        self.endpoints.occupy(index)
     }
 
     fn room_inputs(&self, now: Time, deadline: Time, tried: &[EndpointId]) -> RoomInputs {
         let per_replica = self.settings.concurrency.map_or(u64::from(u32::MAX), u64::from);
-        let ready = self.endpoints.iter().filter(|e| e.state == EndpointState::Ready && !tried.contains(&e.id)).count() as u64;
+        let ready = self.endpoints.ready_beyond(tried) as u64;
         RoomInputs {
             now,
             waiting: self.room.len(),
@@ -246,43 +190,32 @@ impl Station {
 
     /// Adds an endpoint. `weight` (> 0, else 1) is its share relative to the others.
     pub fn add_endpoint(&mut self, replica: ReplicaId, weight: f64, state: EndpointState) -> EndpointId {
-        let id = EndpointId(self.next_endpoint);
-        self.next_endpoint += 1;
-        let weight = if weight.is_finite() && weight > 0.0 { weight } else { 1.0 };
-        self.endpoints.push(Endpoint { id, replica, weight, state, shunned_until: Time::ZERO, in_flight: 0, served: 0 });
-        id
+        self.endpoints.add(replica, weight, state)
     }
 
     /// Changes whether an endpoint may be given requests. A draining endpoint stays draining.
     pub fn set_state(&mut self, id: EndpointId, state: EndpointState) {
-        if let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id)
-            && e.state != EndpointState::Draining
-        {
-            e.state = state;
-        }
+        self.endpoints.set_state(id, state);
     }
 
     /// Does not choose an endpoint for a while: a connection to it was refused. `true` when it was not shunned already.
     pub fn shun(&mut self, now: Time, id: EndpointId, until: Time) -> bool {
-        let Some(e) = self.endpoints.iter_mut().find(|e| e.id == id) else { return false };
-        let begins = e.shunned_until <= now;
-        e.shunned_until = until;
-        begins
+        self.endpoints.shun(now, id, until)
     }
 
     /// Whether an endpoint is passed over at present.
     pub fn is_shunned(&self, now: Time, id: EndpointId) -> bool {
-        self.endpoints.iter().any(|e| e.id == id && now < e.shunned_until)
+        self.endpoints.get(id).is_some_and(|e| now < e.shunned_until)
     }
 
     /// Forgets an endpoint; requests still in service there finish on their own.
     pub fn remove_endpoint(&mut self, id: EndpointId) {
-        self.endpoints.retain(|e| e.id != id);
+        self.endpoints.remove(id);
     }
 
     /// The endpoints and their numbers, in the order in which they joined.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointView> + '_ {
-        self.endpoints.iter().map(|e| EndpointView {
+        self.endpoints.all().iter().map(|e| EndpointView {
             id: e.id,
             replica: e.replica,
             state: e.state,
@@ -299,6 +232,7 @@ impl Station {
     /// Changes bounds and balancing; requests in service and waiting are kept.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
+        self.endpoints.set_limit(limit(&settings));
     }
 
     /// Bounds and balancing.
@@ -318,7 +252,7 @@ impl Station {
 
     /// Whether some endpoint is ready (perhaps busy).
     pub fn has_ready(&self) -> bool {
-        self.endpoints.iter().any(|e| e.state == EndpointState::Ready)
+        self.endpoints.ready() > 0
     }
 
     /// The refusal that a request would get now if it could not wait.
@@ -329,9 +263,8 @@ impl Station {
     /// Closes the sampling window that began at the previous call.
     pub fn close_window(&mut self, now: Time) {
         self.stats.close_window(now);
-        let recent = self.stats.sample(ESTIMATE_WINDOWS);
-        if recent.service.count > 0 {
-            self.service_mean = recent.service.mean;
+        if let Some(mean) = self.stats.service_mean(ESTIMATE_WINDOWS) {
+            self.service_mean = mean;
         }
     }
 
@@ -349,4 +282,9 @@ impl Station {
     pub fn service_mean(&self) -> Duration {
         Duration::try_from_secs_f64(self.service_mean).unwrap_or_default()
     }
+}
+
+/// Requests that one endpoint may hold.
+fn limit(settings: &Settings) -> u32 {
+    settings.concurrency.unwrap_or(u32::MAX)
 }

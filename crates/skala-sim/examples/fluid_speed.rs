@@ -42,6 +42,7 @@ fn scenario() -> Scenario {
             latency: objective.latency,
             concurrency: 10,
             patience: Duration::from_secs(30),
+            room: 1000,
             window: Duration::from_secs(30 * DAY),
         }
         .into(),

@@ -73,6 +73,14 @@ impl TokenPairs {
         Ok(TokenPairs { input, output, correlation })
     }
 
+    /// The same, with another correlation.
+    ///
+    /// # Errors
+    /// As [`TokenPairs::try_new`].
+    pub fn correlated(self, correlation: f64) -> Result<TokenPairs, TraceError> {
+        TokenPairs::try_new(self.input, self.output, correlation)
+    }
+
     /// Conversations: fitted to the Azure LLM inference trace of 2023 (prompt p50 1020, p99 4142; answer p50 129, p99 601).
     pub fn chat() -> TokenPairs {
         let input = LogNormalTokens::try_new(1020.0, 4142.0).expect("published percentiles are in order");

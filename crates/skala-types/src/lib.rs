@@ -15,5 +15,5 @@ pub use money::{Currency, MICROS, Money, ParseMoneyError};
 pub use quantities::{Bytes, Cores, Replicas, Rps, Utilisation};
 pub use rng::{Stream, Streams};
 pub use sample::{Distribution, Sampled, StationSample};
-pub use sketch::{Sketch, SketchLayout};
+pub use sketch::{Sketch, SketchLayout, SketchPart};
 pub use time::Time;

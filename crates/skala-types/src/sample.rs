@@ -51,14 +51,8 @@ impl Distribution {
     /// Reads the summary off a histogram; all zero when it is empty.
     pub fn of(sketch: &Sketch) -> Distribution {
         let secs = |d: Option<Duration>| d.map_or(0.0, |d| d.as_secs_f64());
-        Distribution {
-            count: sketch.count(),
-            mean: secs(sketch.mean()),
-            p50: secs(sketch.quantile(0.50)),
-            p90: secs(sketch.quantile(0.90)),
-            p95: secs(sketch.quantile(0.95)),
-            p99: secs(sketch.quantile(0.99)),
-        }
+        let [p50, p90, p95, p99] = sketch.quantiles([0.50, 0.90, 0.95, 0.99]).map(secs);
+        Distribution { count: sketch.count(), mean: secs(sketch.mean()), p50, p90, p95, p99 }
     }
 }
 

@@ -25,6 +25,7 @@ impl SketchLayout {
     pub const BUCKETS: usize = ((Self::POWERS + 1) * Self::SUB) as usize;
 
     /// The bucket of a duration in nanoseconds.
+    #[inline]
     pub const fn index(nanos: u64) -> usize {
         let units = nanos / Self::UNIT_NS;
         if units < Self::SUB {
@@ -37,6 +38,7 @@ impl SketchLayout {
     }
 
     /// The largest duration (nanoseconds) that lands in a bucket: what quantiles report.
+    #[inline]
     pub const fn upper_nanos(index: usize) -> u64 {
         let index = index as u64;
         if index < Self::SUB {
@@ -47,6 +49,9 @@ impl SketchLayout {
         ((sub + 1) << power) * Self::UNIT_NS - 1
     }
 }
+
+/// Buckets that are looked at together where most are empty.
+const CHUNK: usize = 16;
 
 /// A histogram of durations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +79,7 @@ impl Sketch {
     }
 
     /// Records one duration.
+    #[inline]
     pub fn record(&mut self, d: Duration) {
         let ns = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let index = SketchLayout::index(ns);
@@ -95,6 +101,76 @@ impl Sketch {
         }
         self.count += other.count;
         self.sum_ns += other.sum_ns;
+    }
+
+    /// Adds a part that [`Sketch::take_part`] took out of another histogram.
+    pub fn add_part(&mut self, part: &SketchPart) {
+        let Some((highest, _)) = part.buckets.last() else { return };
+        let needed = usize::from(*highest) + 1;
+        if self.counts.len() < needed {
+            self.counts.resize(needed, 0);
+        }
+        for (index, n) in &part.buckets {
+            self.counts[usize::from(*index)] += n;
+        }
+        self.count += part.count;
+        self.sum_ns += part.sum_ns;
+    }
+
+    /// Takes away a part that was added before.
+    pub fn subtract_part(&mut self, part: &SketchPart) {
+        for (index, n) in &part.buckets {
+            if let Some(count) = self.counts.get_mut(usize::from(*index)) {
+                *count = count.saturating_sub(*n);
+            }
+        }
+        self.count = self.count.saturating_sub(part.count);
+        self.sum_ns = self.sum_ns.saturating_sub(part.sum_ns);
+        while self.counts.last() == Some(&0) {
+            self.counts.pop();
+        }
+    }
+
+    /// Takes everything out, in a form that holds only what is there; the histogram keeps its memory for what comes next.
+    pub fn take_part(&mut self) -> SketchPart {
+        let mut buckets = Vec::new();
+        if self.count > 0 {
+            for (chunk, counts) in self.counts.chunks(CHUNK).enumerate() {
+                // Most are empty: one comparison tells for all of them.
+                if counts.iter().fold(0, |any, n| any | n) != 0 {
+                    let there = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+                    buckets.extend(there.map(|(i, n)| ((chunk * CHUNK + i) as u16, *n)));
+                }
+            }
+        }
+        self.counts.clear();
+        SketchPart { buckets, count: std::mem::take(&mut self.count), sum_ns: std::mem::take(&mut self.sum_ns) }
+    }
+
+    /// Several quantiles at once, as [`Sketch::quantile`] gives each; `qs` ascend.
+    pub fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
+        let mut found = [None; N];
+        let ranks = qs.map(|q| ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1));
+        let (mut seen, mut next) = (0, 0);
+        for (chunk, counts) in self.counts.chunks(CHUNK).enumerate() {
+            if next == N {
+                break;
+            }
+            // Most chunks hold no quantile: one sum tells for all of their buckets.
+            let sum: u64 = counts.iter().sum();
+            if seen + sum < ranks[next] {
+                seen += sum;
+                continue;
+            }
+            for (i, n) in counts.iter().enumerate() {
+                seen += n;
+                while next < N && seen >= ranks[next] {
+                    found[next] = Some(Duration::from_nanos(SketchLayout::upper_nanos(chunk * CHUNK + i)));
+                    next += 1;
+                }
+            }
+        }
+        found
     }
 
     /// Number of recorded durations.
@@ -124,7 +200,12 @@ impl Sketch {
             let middle = f64::midpoint(low, SketchLayout::upper_nanos(index) as f64);
             *n as f64 * (middle - mean).powi(2)
         };
-        let square: f64 = self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(deviation).sum();
+        let filled = |(_, counts): &(usize, &[u64])| counts.iter().fold(0, |any, n| any | n) != 0;
+        let buckets = |(chunk, counts): (usize, &[u64])| {
+            let there = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+            there.map(|(i, n)| deviation((chunk * CHUNK + i, n))).sum::<f64>()
+        };
+        let square: f64 = self.counts.chunks(CHUNK).enumerate().filter(filled).map(buckets).sum();
         Some(square / self.count as f64 / (mean * mean))
     }
 
@@ -149,6 +230,22 @@ impl Sketch {
     pub fn count_at_most(&self, limit: Duration) -> u64 {
         let index = SketchLayout::index(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         self.counts.iter().take(index + 1).sum()
+    }
+}
+
+/// What a histogram held when it was emptied: a window of a sliding sum.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SketchPart {
+    /// Bucket and count, ascending; only those with some.
+    buckets: Vec<(u16, u64)>,
+    count: u64,
+    sum_ns: u128,
+}
+
+impl SketchPart {
+    /// Number of recorded durations.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 }
 
@@ -180,6 +277,27 @@ mod tests {
             merged.merge(&of(&b));
             let all: Vec<u64> = a.iter().chain(&b).copied().collect();
             prop_assert_eq!(merged, of(&all));
+        }
+
+        #[test]
+        fn a_sliding_sum_of_parts_is_the_histogram_of_what_is_left(
+            windows in proptest::collection::vec(proptest::collection::vec(0u64..10_000_000_000, 0..20), 1..12), kept in 1usize..5
+        ) {
+            let of = |v: &[u64]| { let mut s = Sketch::new(); v.iter().for_each(|n| s.record(Duration::from_nanos(*n))); s };
+            let (mut sum, mut open, mut parts) = (Sketch::new(), Sketch::new(), Vec::new());
+            for window in &windows {
+                window.iter().for_each(|n| open.record(Duration::from_nanos(*n)));
+                let part = open.take_part();
+                sum.add_part(&part);
+                parts.push(part);
+                if parts.len() > kept {
+                    sum.subtract_part(&parts.remove(0));
+                }
+            }
+            let left: Vec<u64> = windows.iter().rev().take(kept).flatten().copied().collect();
+            prop_assert_eq!(&sum, &of(&left));
+            let qs = [0.0, 0.5, 0.5, 0.95, 1.0];
+            prop_assert_eq!(sum.quantiles(qs), qs.map(|q| sum.quantile(q)));
         }
 
         #[test]

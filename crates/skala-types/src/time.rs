@@ -49,6 +49,7 @@ impl Time {
     }
 
     /// How long ago `earlier` was; zero when it lies in the future.
+    #[inline]
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -59,18 +60,21 @@ impl Time {
     }
 }
 
+#[inline]
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Add<Duration> for Time {
     type Output = Time;
+    #[inline]
     fn add(self, d: Duration) -> Time {
         Time(self.0.saturating_add(nanos(d)))
     }
 }
 
 impl AddAssign<Duration> for Time {
+    #[inline]
     fn add_assign(&mut self, d: Duration) {
         *self = *self + d;
     }
@@ -79,6 +83,7 @@ impl AddAssign<Duration> for Time {
 impl Sub<Time> for Time {
     type Output = Duration;
     /// Same as [`Time::since`].
+    #[inline]
     fn sub(self, earlier: Time) -> Duration {
         self.since(earlier)
     }

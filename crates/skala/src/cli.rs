@@ -55,6 +55,8 @@ pub enum Verb {
     Export(ExportArgs),
     /// Drive open-loop load at a URL
     Load(Box<LoadArgs>),
+    /// Make, inspect and convert traces of arrivals
+    Trace(crate::verbs::trace::TraceArgs),
     /// Watch an elastic service meet a surge: needs nothing but this binary
     Demo(DemoArgs),
     /// Print a completion script for a shell

@@ -62,6 +62,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Controller(args) => verbs::controller::run(args),
         Verb::Export(args) => verbs::export::run(args),
         Verb::Load(args) => verbs::load::run(args),
+        Verb::Trace(args) => verbs::trace::run(args),
         Verb::Demo(args) => verbs::demo::run(args),
         Verb::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "skala", &mut std::io::stdout());

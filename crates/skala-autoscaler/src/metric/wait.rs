@@ -27,8 +27,11 @@ const LONGEST_START: Duration = Duration::from_secs(600);
 const SHORTEST_KEEP: Duration = Duration::from_secs(30);
 /// And at most this long.
 const LONGEST_KEEP: Duration = Duration::from_secs(300);
-/// A backlog is to be gone within this time after the replicas for it are ready: a minute that is missed anyway may end late.
-const DRAIN: f64 = 20.0;
+/// A backlog is worked off in one horizon, within these bounds, seconds: replicas for less time than they take to start do not
+/// pay, and a minute that is missed anyway may end late.
+const DRAIN: (f64, f64) = (20.0, 120.0);
+/// Most head-room that is bought for what may come. Jumps are larger, but too rare to pay for at all times: they are answered.
+const MOST_GROWTH: f64 = 1.2;
 
 /// The metric's settings.
 #[derive(Clone, Copy)]
@@ -37,15 +40,17 @@ struct Promise {
     bound: f64,
     concurrency: u32,
     patience: f64,
+    room: f64,
     window: Duration,
 }
 
 pub(super) fn predicted_wait(scene: &Scene<'_>, spec: &MetricSpec, notes: &mut Notes) -> MetricReport {
-    let MetricSpec::PredictedWait { quantile, latency, concurrency, patience, window } = *spec else {
+    let MetricSpec::PredictedWait { quantile, latency, concurrency, patience, room, window } = *spec else {
         return failed(MetricName::PredictedWait, Unit::Seconds, 0.0, Failure::NoStation);
     };
     let bound = latency.as_secs_f64();
-    let promise = Promise { share: quantile.share(), bound, concurrency, patience: patience.as_secs_f64(), window };
+    let promise =
+        Promise { share: quantile.share(), bound, concurrency, patience: patience.as_secs_f64(), room: f64::from(room), window };
     // What was learned stays, whatever the sample says.
     notes.wait.clone_from(&scene.state.wait);
     let windows = match usable(scene) {
@@ -68,15 +73,13 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     let windows = scene.observation.station.as_ref().expect("the caller has looked at it");
     let (name, unit) = (MetricName::PredictedWait, Unit::Seconds);
     let current = scene.current();
-    let Some(work) = memory.work else { return before_the_first_answer(scene, promise, memory) };
+    let Some(work) = memory.work.filter(|w| w.is_known(scene.now)).map(|w| w.unbiased(scene.now)) else {
+        return before_the_first_answer(scene, promise, memory);
+    };
     let goal = Goal { bound: promise.bound, allowed: 1.0 - promise.share, concurrency: promise.concurrency };
     let budget = memory.budget.judge(goal.allowed);
-    let growth_quantile = match budget {
-        BudgetUse::Burning => 0.99,
-        BudgetUse::Even | BudgetUse::Unknown => 0.95,
-        BudgetUse::Spare => 0.90,
-    };
-    let growth = memory.growth.factor(growth_quantile);
+    let growth_quantile = head_room(budget);
+    let growth = memory.growth.factor(growth_quantile).min(MOST_GROWTH);
     let mut predicted_rate = memory.rate.after(horizon) * growth;
     let forecast = scene.observation.forecast.as_ref();
     let forecast = forecast.filter(|f| scene.now.since(f.at) <= f.horizon && sane(f.rate) && f.rate > predicted_rate);
@@ -88,7 +91,13 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
 
     let throughput = f64::from(promise.concurrency) / work.mean;
     let arriving = arriving(scene);
-    let supply = Supply { ready: f64::from(scene.counts.ready), arriving: &arriving, throughput, patience: promise.patience };
+    let supply = Supply {
+        ready: f64::from(scene.counts.ready),
+        arriving: &arriving,
+        throughput,
+        patience: promise.patience,
+        room: promise.room,
+    };
     let rate = memory.rate.now();
     let backlog = backlog_after(horizon.as_secs_f64(), f64::from(windows.slow.waiting), rate, &supply);
     let replicas_then = f64::from(scene.counts.ready) + arriving.len() as f64;
@@ -96,12 +105,17 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     // What waits no longer than the objective leaves room for is part of the stationary wait.
     let slack = (promise.bound - work.mean).max(0.0) * replicas_then * throughput;
     let excess = (backlog - slack).max(0.0);
-    let for_backlog = if excess > 0.0 { ceil_replicas((rate + excess / DRAIN) / throughput) } else { 0 };
+    let for_backlog = if excess > 0.0 {
+        ceil_replicas((rate + excess / horizon.as_secs_f64().clamp(DRAIN.0, DRAIN.1)) / throughput)
+    } else {
+        0
+    };
 
     let needed = for_rate.max(for_backlog).min(crate::REPLICAS_CEILING.0);
     let keeps = horizon.clamp(SHORTEST_KEEP, LONGEST_KEEP);
-    memory.needed.push(Replicas(needed), scene.now, keeps);
+    memory.needed.push(Replicas(for_rate), scene.now, keeps);
     let kept = memory.needed.within(scene.now, keeps).map(|r| r.replicas.0).fold(needed, u32::max);
+    let kept = if memory.knows(scene.now) { kept } else { kept.max(current) };
     let wanted = if needed >= current { needed } else { kept.min(current) };
     let why = match wanted {
         n if n > current => Why::AboveTarget,
@@ -136,9 +150,19 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     MetricReport { prediction: Some(Box::new(prediction)), ..report }
 }
 
+/// The share of past growth that the head-room covers: nine in ten, and less while the error budget has plenty to spare. More when
+/// it burns, up to what [`MOST_GROWTH`] caps.
+fn head_room(budget: BudgetUse) -> f64 {
+    match budget {
+        BudgetUse::Burning => 0.95,
+        BudgetUse::Even | BudgetUse::Unknown => 0.9,
+        BudgetUse::Spare => 0.8,
+    }
+}
+
 /// Nobody has been answered yet, so that nobody knows how long it takes: one server per request that is here, but at most
 /// twice the size at a time, and no more while replicas are starting.
-fn before_the_first_answer(scene: &Scene<'_>, promise: Promise, _memory: &WaitMemory) -> MetricReport {
+fn before_the_first_answer(scene: &Scene<'_>, promise: Promise, memory: &WaitMemory) -> MetricReport {
     let current = scene.current();
     let slow = scene.observation.station.as_ref().map(|s| s.slow).unwrap_or_default();
     let here = f64::from(slow.waiting) + f64::from(slow.in_flight);
@@ -147,7 +171,7 @@ fn before_the_first_answer(scene: &Scene<'_>, promise: Promise, _memory: &WaitMe
     let why = if current == 0 { Why::FromZero } else { Why::FewRequests { seen: 0 } };
     let reading =
         Reading { value: 0.0, ratio: None, window: Window::Slow { length: slow.window }, age: scene.now.since(slow.at) };
-    let wanted = if here > 0.0 { wanted.max(current) } else { wanted };
+    let wanted = if here > 0.0 || !memory.knows(scene.now) { wanted.max(current) } else { wanted };
     read(MetricName::PredictedWait, Unit::Seconds, promise.bound, reading, proposes(wanted, why))
 }
 

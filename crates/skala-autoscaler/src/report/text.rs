@@ -43,6 +43,9 @@ impl Report {
         for metric in &self.metrics {
             let mark = if Some(&metric.name) == self.winner.as_ref() { " <- the largest" } else { "" };
             let _ = writeln!(text, "  {metric}{mark}");
+            if let Some(prediction) = &metric.prediction {
+                let _ = write!(text, "{prediction}");
+            }
         }
         if let Some(bounds) = &self.bounds {
             let _ = writeln!(text, "\nbounds\n  {bounds}");

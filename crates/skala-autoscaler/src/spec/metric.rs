@@ -73,6 +73,8 @@ pub enum MetricSpec {
         concurrency: u32,
         /// Longest time that a request waits before it is refused.
         patience: Duration,
+        /// Most requests that wait.
+        room: u32,
         /// Time over which the objective is judged.
         window: Duration,
     },

@@ -5,7 +5,7 @@
 //! Method: a fluid: between the moments at which starting replicas become ready, the backlog changes by arrivals minus the
 //!   work of the servers; nobody waits longer than the waiting room lets them.
 //! Invariants: >= 0; replicas that are starting lower it, so that the same backlog is not paid for twice.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 /// The servers now and to come.
 pub(crate) struct Supply<'a> {
@@ -17,6 +17,8 @@ pub(crate) struct Supply<'a> {
     pub(crate) throughput: f64,
     /// Longest wait, seconds.
     pub(crate) patience: f64,
+    /// Most requests that wait.
+    pub(crate) room: f64,
 }
 
 /// Requests waiting after `horizon` seconds.
@@ -24,7 +26,7 @@ pub(crate) fn after(horizon: f64, waiting: f64, rate: f64, supply: &Supply<'_>) 
     let (mut backlog, mut replicas, mut at) = (waiting, supply.ready, 0.0);
     for next in supply.arriving.iter().copied().filter(|t| *t < horizon).chain([horizon]) {
         let served = replicas * supply.throughput;
-        let most = supply.patience * served.max(rate);
+        let most = (supply.patience * served.max(rate)).min(supply.room);
         backlog = (backlog + (rate - served) * (next - at)).clamp(0.0, most.max(0.0));
         at = next;
         replicas += 1.0;

@@ -6,7 +6,7 @@
 //!   a 720th of the objective's and a twelfth of that (30 days: an hour and five minutes). Counts, never averages of percentiles.
 //!   Below [`LEAST`] requests, or [`LEAST_BAD`] bad ones, nobody knows.
 //! Invariants: finite; the same moment twice changes nothing.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 use std::time::Duration;
 
@@ -78,8 +78,8 @@ impl Budget {
         let quick = fast.window.as_secs_f64();
         let from = if quick > 0.0 && step < 2.0 * quick { fast } else { slow };
         let part = (step / from.window.as_secs_f64().max(1e-3)).min(1.0);
-        let bad = (from.late + from.refused) as f64 * part;
-        let all = (from.latency.count.max(from.late) + from.refused) as f64 * part;
+        let bad = from.late.saturating_add(from.refused) as f64 * part;
+        let all = from.latency.count.max(from.late).saturating_add(from.refused) as f64 * part;
         let long = (objective.as_secs_f64() / 720.0).max(120.0);
         let fading = |memory: f64| memory / (memory + step);
         self.long.feed(all, bad, fading(long));

@@ -5,7 +5,7 @@
 //! Method: a histogram of the ratio's logarithm with a fading memory of [`MEMORY`] entries, read by quantile; what is expected now
 //!   waits in a short ring until its horizon has passed. A prior of a few entries stands for the time before.
 //! Invariants: the factor is within [1, 4], and rises with the quantile; at most [`PENDING`] expectations wait.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ const MEMORY: f64 = 2000.0;
 /// Upper edges of the bins, as factors.
 const EDGES: [f64; 20] =
     [0.8, 0.9, 0.95, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1, 1.13, 1.16, 1.2, 1.25, 1.3, 1.4, 1.55, 1.75, 2.0, 2.5, 4.0];
-/// What is believed before anything was seen: entries per bin; its 90 % quantile is a tenth more.
-const PRIOR: [f64; 20] = [1.0, 1.0, 2.0, 6.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+/// What is believed before anything was seen: entries per bin, ten horizons' worth; one in ten brings a fifth more.
+const PRIOR: [f64; 20] = [5.0, 5.0, 10.0, 30.0, 4.0, 3.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0];
 
 /// What is known of growth within one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

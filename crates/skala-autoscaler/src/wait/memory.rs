@@ -15,10 +15,16 @@ use super::rate::Rate;
 use super::work::Work;
 use crate::{RecommendationLog, StationWindows};
 
+/// The objective is judged minute by minute.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Nothing shrinks before the long average of the rate is full: five minutes, Kubernetes' own patience.
+const FIRST_LOOK: Duration = Duration::from_secs(300);
+
 /// What predicted wait has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitMemory {
+    since: Time,
     at: Time,
     pub(crate) rate: Rate,
     pub(crate) growth: Growth,
@@ -32,6 +38,7 @@ pub struct WaitMemory {
 impl WaitMemory {
     pub(crate) fn starting(now: Time, windows: &StationWindows) -> WaitMemory {
         WaitMemory {
+            since: now,
             at: now,
             rate: Rate::starting(now, &windows.slow),
             growth: Growth::default(),
@@ -39,6 +46,11 @@ impl WaitMemory {
             budget: Budget::starting(now),
             needed: RecommendationLog::default(),
         }
+    }
+
+    /// Whether it has looked for long enough to say what is not needed.
+    pub(crate) fn knows(&self, now: Time) -> bool {
+        now.since(self.since) >= FIRST_LOOK
     }
 
     /// Takes in one look.
@@ -54,6 +66,8 @@ impl WaitMemory {
             None => self.work = Work::starting(now, slow),
         }
         self.budget.feed(now, fast, slow, objective);
+        // A minute is missed as a whole: growth within it counts, however quick a start is.
+        let horizon = horizon.max(MINUTE);
         self.growth.feed(now, self.rate.now(), self.rate.after(horizon), horizon);
     }
 }

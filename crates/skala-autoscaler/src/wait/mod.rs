@@ -4,7 +4,7 @@
 //! Inputs: the station's windows, the replicas, a forecast; the objective.
 //! Method: `rate` and `growth` say what will come, `work` what it takes, `backlog` what will be waiting, `staffing` how many
 //!   servers keep the objective, `budget` how much head-room it is worth; `memory` holds what they learn.
-//! Tested: each part; `tests/decisions` for the whole.
+//! Tested: `tests`; `tests/decisions` for the whole.
 
 mod backlog;
 mod budget;
@@ -12,6 +12,9 @@ mod growth;
 mod memory;
 mod rate;
 mod staffing;
+#[cfg(test)]
+mod tests;
+mod words;
 mod work;
 
 pub(crate) use backlog::Supply;

@@ -6,7 +6,7 @@
 //!   explains (Lepski's rule: the longest window that no shorter one contradicts). Chance is Poisson's, times the index of
 //!   dispersion of counts, measured on neighbouring slow windows, where a drift of the rate cancels.
 //! Invariants: finite and >= 0; the same moment twice changes nothing.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
 
 use std::time::Duration;
 

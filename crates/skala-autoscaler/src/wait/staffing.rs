@@ -6,7 +6,7 @@
 //!   (ca^2 + cs^2) / 2; the response is that wait plus a service time of the learned shape. Erlang B's recursion is continued
 //!   from one size to the next; above [`MANY`] erlangs Halfin and Whitt's limit takes its place.
 //! Invariants: more load never needs fewer; the answer is at least 1 and its servers are more than the erlangs.
-//! Tested: `tests` below, against Erlang's figures.
+//! Tested: `wait::tests`, against Erlang's figures.
 
 use super::work::{SHARES, Work};
 use crate::REPLICAS_CEILING;
@@ -15,7 +15,7 @@ use crate::REPLICAS_CEILING;
 const MANY: f64 = 500.0;
 /// Share of the allowed late answers that waiting may cause. Answers are late in clusters, and a minute is judged by itself: what
 /// is allowed on average must be well below what is allowed in a minute.
-const MARGIN: f64 = 0.25;
+const MARGIN: f64 = 0.15;
 /// When the service times alone miss the objective: so few may wait for more than a tenth of the service time.
 const NEGLIGIBLE: f64 = 0.05;
 
@@ -98,7 +98,7 @@ fn lateness(demand: Demand<'_>, goal: Goal) -> (Lateness, f64, bool) {
 }
 
 /// Erlang's chance of waiting, for rising numbers of servers.
-struct Blocking {
+pub(crate) struct Blocking {
     erlangs: f64,
     servers: f64,
     /// 1 / B of `servers`.
@@ -106,12 +106,12 @@ struct Blocking {
 }
 
 impl Blocking {
-    fn new(erlangs: f64) -> Blocking {
+    pub(crate) fn new(erlangs: f64) -> Blocking {
         Blocking { erlangs, servers: 0.0, inverse: 1.0 }
     }
 
     /// Chance of waiting with so many servers, more than the erlangs and not fewer than before.
-    fn waits(&mut self, servers: f64) -> f64 {
+    pub(crate) fn waits(&mut self, servers: f64) -> f64 {
         if self.erlangs > MANY {
             return halfin_whitt((servers - self.erlangs) / self.erlangs.sqrt());
         }

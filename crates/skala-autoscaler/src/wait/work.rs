@@ -5,7 +5,9 @@
 //! Method: sums with a fading memory of [`MEMORY`], weighted by completions, so that a quiet window says little; a window that
 //!   is slower by more than chance begins anew. The shape is log-normal with the measured mean and spread.
 //! Invariants: mean > 0, spread >= 0, both finite.
-//! Tested: `tests` below.
+//! Tested: `wait::tests`.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skala_types::{StationSample, Time};
@@ -42,8 +44,11 @@ pub(crate) const SHARES: [(f64, f64); 12] = [
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Work {
     at: Time,
+    since: Time,
     /// Completions, fading.
     weight: f64,
+    /// Seconds that servers were held, fading like the completions.
+    busy: f64,
     /// Seconds.
     pub(crate) mean: f64,
     /// Squared coefficient of variation.
@@ -67,7 +72,8 @@ impl Work {
     /// The first look; none while nothing was completed.
     pub(crate) fn starting(now: Time, slow: &StationSample) -> Option<Work> {
         let (count, mean, scv) = Work::seen(slow)?;
-        Some(Work { at: now, weight: count, mean, scv })
+        let busy = slow.in_flight_mean * slow.window.as_secs_f64();
+        Some(Work { at: now, since: now.minus(slow.window), weight: count, busy, mean, scv })
     }
 
     /// Takes in one look.
@@ -77,21 +83,36 @@ impl Work {
             return;
         }
         self.at = now;
+        let fading = 1.0 - (step / MEMORY).min(1.0);
+        self.busy = self.busy * fading + slow.in_flight_mean * step;
         let Some((count, mean, scv)) = Work::seen(slow) else { return };
         let noise = mean.max(self.mean) * (self.scv.max(scv).max(0.01) * (1.0 / count + 1.0 / self.weight.max(1.0))).sqrt();
         if mean > self.mean && mean - self.mean > CONTRADICTION * noise {
-            (self.weight, self.mean, self.scv) = (count, mean, scv);
+            (self.weight, self.busy, self.mean, self.scv) = (count, count * mean, mean, scv);
             return;
         }
         // The slow window overlaps its predecessor: only the new part of it counts.
         let new = count * (step / slow.window.as_secs_f64().max(step));
-        self.weight = self.weight * (1.0 - (step / MEMORY).min(1.0)) + new;
+        self.weight = self.weight * fading + new;
         let share = if self.weight > 0.0 { new / self.weight } else { 0.0 };
         // The variance of the mixture: within the window, and of its mean around the whole one's.
         let apart = mean / self.mean - 1.0;
         self.scv += (scv + apart * apart - self.scv) * share;
         self.mean += (mean - self.mean) * share;
         self.scv = self.scv.clamp(0.0, MOST);
+    }
+
+    /// Whether there is enough to reckon with: twenty answers, or a minute's where there are few.
+    pub(crate) fn is_known(&self, now: Time) -> bool {
+        self.weight >= 20.0 || now.since(self.since) >= Duration::from_secs(60)
+    }
+
+    /// As it is to be reckoned with at `now`. Whoever answers first was quick: until ten service times have been seen, the mean is
+    /// the time that servers were held per answer, which counts those that are still at it (the estimate for censored times).
+    pub(crate) fn unbiased(&self, now: Time) -> Work {
+        let early = now.since(self.since).as_secs_f64() < 10.0 * self.mean;
+        let held = if early && self.weight > 0.0 { (self.busy / self.weight).min(2.0 * self.mean) } else { 0.0 };
+        Work { mean: self.mean.max(held), ..*self }
     }
 
     /// Service times that stand for [`SHARES`] of the requests, seconds, rising.

@@ -11,4 +11,5 @@ mod rows;
 mod rules;
 mod signals;
 mod steady;
+mod wait;
 mod world;

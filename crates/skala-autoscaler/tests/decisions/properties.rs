@@ -39,7 +39,7 @@ prop_compose! {
 }
 
 fn all_metrics() -> Vec<MetricSpec> {
-    vec![rps(80.0), cpu(60.0), concurrency(8.0), p95(150), memory(75.0)]
+    vec![rps(80.0), cpu(60.0), concurrency(8.0), p95(150), memory(75.0), predicted(600)]
 }
 
 /// Triggers, in the order of their bits; all rise with what they measure.
@@ -119,7 +119,7 @@ fn joined(seen: Observation, signals: Observation) -> Observation {
 
 prop_compose! {
     fn any_policy()(
-        mask in 1usize..32, min in 0u32..4, span in 0u32..16, down in prop_oneof![Just(0u64), Just(300)], up in prop_oneof![Just(0u64), Just(30)],
+        mask in 1usize..64, min in 0u32..4, span in 0u32..16, down in prop_oneof![Just(0u64), Just(300)], up in prop_oneof![Just(0u64), Just(30)],
         kind in any::<bool>(), value in 1u32..150, tolerance in 0.0f64..0.3, select in 0u8..3,
     ) -> Policy {
         let metrics: Vec<_> = all_metrics().into_iter().enumerate().filter(|(i, _)| mask & (1 << i) != 0).map(|(_, m)| m).collect();

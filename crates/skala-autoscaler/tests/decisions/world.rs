@@ -38,6 +38,18 @@ pub(crate) fn p95(ms: u64) -> MetricSpec {
     MetricSpec::Latency { quantile: Quantile::P95, target: Duration::from_millis(ms) }
 }
 
+/// An objective of p95 for replicas of eight servers.
+pub(crate) fn predicted(ms: u64) -> MetricSpec {
+    MetricSpec::PredictedWait {
+        quantile: Quantile::P95,
+        latency: Duration::from_millis(ms),
+        concurrency: 8,
+        patience: Duration::from_secs(30),
+        room: 1000,
+        window: Duration::from_secs(30 * 86_400),
+    }
+}
+
 /// A total from outside, `target` per replica.
 pub(crate) fn total(name: &str, target: f64) -> MetricSpec {
     MetricSpec::Signal { name: Text::from(name), target: SignalTarget::AverageValue(target) }

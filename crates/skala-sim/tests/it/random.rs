@@ -78,7 +78,7 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn any_scenario_ends_with_every_request_accounted_for(
@@ -89,15 +89,14 @@ proptest! {
         let mut scenario = scenario(seed, one);
         scenario.services.push(two);
         scenario.faults = faults;
-        // Long enough that everything ends: no wait or service is longer than some minutes.
-        let (outcome, _) = run(&scenario, Listed::new(items.clone(), Some(Duration::from_secs(1200))));
+        let (outcome, _) = run(&scenario, Listed::new(items.clone(), Some(Duration::from_secs(300))));
         let arrivals = items.iter().filter(|i| matches!(i, Item::Arrival(_))).count() as f64;
         prop_assert_eq!(outcome.services.iter().map(|s| s.arrivals).sum::<f64>(), arrivals);
         for of in &outcome.services {
             prop_assert!(of.completions + of.errors + of.refused <= of.arrivals);
             let numbers = [of.latency.mean, of.wait.mean, of.worst_wait, of.replica_seconds, of.utilisation];
             prop_assert!(numbers.iter().all(|n| n.is_finite() && *n >= 0.0), "{:?}", numbers);
-            prop_assert!(of.replica_seconds <= 1200.0 * 40.0);
+            prop_assert!(of.replica_seconds <= 300.0 * 40.0);
             prop_assert!(of.timeline.len() <= skala_sim::Point::MOST);
         }
     }

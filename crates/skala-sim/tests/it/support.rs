@@ -108,7 +108,7 @@ pub(crate) struct Log {
 
 impl Log {
     fn say(&mut self, at: Time, service: usize, text: &str) {
-        self.lines.push(format!("{:7.2} {service} {text}", at.since(BEGINS).as_secs_f64()));
+        self.lines.push(format!("{:.2} {service} {text}", at.since(BEGINS).as_secs_f64()));
     }
 
     pub(crate) fn text(&self) -> String {

@@ -6,7 +6,7 @@ use skala_sim::Dist;
 use crate::support::{Poisson, run, scenario, service};
 
 /// Independent runs of each row.
-const RUNS: u64 = 10;
+const RUNS: u64 = 6;
 /// Standard errors by which a mean may miss theory: one in about 16,000 means would by chance, and the seeds are fixed.
 const WITHIN: f64 = 4.0;
 
@@ -30,7 +30,7 @@ fn meets_erlang_c_whatever_the_split_into_replicas() {
         let servers = replicas * concurrency;
         let mean_service = 0.1;
         let rate = utilisation * f64::from(servers) / mean_service;
-        let secs = (30_000.0 / rate) as u64;
+        let secs = (8_000.0 / rate) as u64;
         let delayed = erlang_c(utilisation * f64::from(servers), servers.into());
         let theory = delayed * mean_service / (f64::from(servers) * (1.0 - utilisation));
         let (mean, error) = mean_wait(replicas, concurrency, Dist::Exponential { mean: mean_service }, rate, secs);
@@ -38,7 +38,7 @@ fn meets_erlang_c_whatever_the_split_into_replicas() {
             (mean - theory).abs() < WITHIN * error,
             "{replicas} x {concurrency} at {utilisation}: {mean} +- {error}, theory {theory}"
         );
-        assert!(error < 0.25 * theory, "{replicas} x {concurrency}: an interval of {error} around {theory} says nothing");
+        assert!(error < 0.4 * theory, "{replicas} x {concurrency}: an interval of {error} around {theory} says nothing");
     }
 }
 
@@ -48,7 +48,7 @@ fn meets_pollaczek_khinchine() {
         let (rate, mean_service) = (7.0, 0.1);
         let theory = (1.0 + cv * cv) / 2.0 * 0.7 * mean_service / (1.0 - 0.7);
         let dist = if cv == 0.0 { Dist::Constant { seconds: mean_service } } else { Dist::LogNormal { mean: mean_service, cv } };
-        let (mean, error) = mean_wait(1, 1, dist, rate, 4000);
+        let (mean, error) = mean_wait(1, 1, dist, rate, 1000);
         assert!((mean - theory).abs() < WITHIN * error, "cv {cv}: {mean} +- {error}, theory {theory}");
     }
 }

@@ -76,7 +76,7 @@ fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
     if let Some(concurrency) = service.concurrency {
         let patience = service.waiting.timeout.get();
         let window = service.promise.as_ref().map_or(Duration::from_secs(30 * 86_400), |p| p.window.get());
-        let what = MetricSpec::PredictedWait { quantile, latency, concurrency, patience, window };
+        let what = MetricSpec::PredictedWait { quantile, latency, concurrency, patience, room: service.waiting.max, window };
         let own = what.own_pace();
         let options = MetricOptions {
             behavior: MetricBehavior {

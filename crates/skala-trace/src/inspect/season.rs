@@ -86,9 +86,8 @@ impl Series {
         }
         let (sx, sy) = pairs().fold((0.0, 0.0), |s, (x, y)| (s.0 + x, s.1 + y));
         let (mx, my) = (sx / n, sy / n);
-        let moments = pairs().fold((0.0, 0.0, 0.0), |s, (x, y)| {
-            (s.0 + (x - mx) * (y - my), s.1 + (x - mx) * (x - mx), s.2 + (y - my) * (y - my))
-        });
+        let moments = pairs()
+            .fold((0.0, 0.0, 0.0), |s, (x, y)| (s.0 + (x - mx) * (y - my), s.1 + (x - mx) * (x - mx), s.2 + (y - my) * (y - my)));
         let norm = (moments.1 * moments.2).sqrt();
         let correlation = if norm > 0.0 { (moments.0 / norm).clamp(-1.0, 1.0) } else { 0.0 };
         Some(Season { period, correlation, found: correlation >= FOUND })

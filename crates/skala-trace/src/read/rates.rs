@@ -98,7 +98,7 @@ fn inferred(rows: &VecDeque<Row>, holes: bool) -> Result<Step, TraceError> {
     gaps.sort_unstable();
     let Some(&median) = gaps.get(gaps.len() / 2) else {
         let line = rows.front().map_or(1, |r| r.line);
-        return Err(TraceError::row(line, "is the only row: how long its step is must be told, such as with --step 60s"));
+        return Err(TraceError::row(line, "is the only row: how long its step is must be told, such as with --row-step 60s"));
     };
     let alike = gaps.iter().filter(|g| g.abs_diff(median) <= median / 100).count();
     Ok(Step { nanos: median, regular: rows.len() >= FEWEST && alike * 5 >= gaps.len() * 4, holes })

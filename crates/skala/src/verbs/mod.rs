@@ -12,4 +12,5 @@ pub mod logs;
 pub mod orders;
 pub mod query;
 pub mod replay;
+pub mod trace;
 pub mod up;

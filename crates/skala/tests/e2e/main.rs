@@ -32,6 +32,7 @@ mod secrets;
 mod signals;
 mod stop;
 mod streams;
+mod trace;
 mod up;
 mod upstreams;
 mod zero;
