@@ -73,83 +73,119 @@ fn find<'a, 'p>(tree: &'a Node, path: &'p [&'p str]) -> Option<Found<'a, 'p>> {
     Some(found)
 }
 
-/// Where the text of a node ends: blocks of YAML have no end of their own.
-fn end(text: &str, node: &Node) -> usize {
-    if flow(text, node) {
-        return node.span.end;
-    }
-    let last = match &node.data {
-        Data::Scalar { .. } => None,
+/// Where the text of a node ends; the parser's own end is that of a later token for some. `None` where it cannot be told.
+fn end(text: &str, node: &Node) -> Option<usize> {
+    let inner = match &node.data {
+        Data::Scalar { text: value, plain } => return scalar_end(text, node.span.start, value, *plain),
         Data::Seq(items) => items.last().map(|n| end(text, n)),
-        Data::Map(entries) => entries.last().map(|e| end(text, &e.value).max(e.key_span.end)),
+        Data::Map(entries) => entries.last().map(|e| if bare(&e.value) { key_end(text, e) } else { end(text, &e.value) }),
     };
-    last.unwrap_or_else(|| {
-        let written = text.get(node.span.start..node.span.end).unwrap_or_default();
-        node.span.start + written.trim_end().len()
-    })
+    let Some(close) = closing(text, node) else { return inner? };
+    let mut at = inner.unwrap_or(Some(node.span.start + 1))?;
+    // Blanks, commas and comments stand between the last value and the bracket.
+    loop {
+        let rest = text.get(at..)?;
+        match rest.chars().next()? {
+            c if c == close => return Some(at + 1),
+            '#' => at += rest.find('\n')?,
+            c if c.is_whitespace() || c == ',' || c == ':' => at += c.len_utf8(),
+            _ => return None,
+        }
+    }
 }
 
-/// Whether a list or mapping is written in brackets.
-fn flow(text: &str, node: &Node) -> bool {
-    let (open, close) = match node.data {
-        Data::Seq(_) => ('[', ']'),
-        Data::Map(_) => ('{', '}'),
-        Data::Scalar { .. } => return false,
-    };
-    text.get(node.span.start..node.span.end).is_some_and(|t| t.starts_with(open) && t.ends_with(close))
+/// A value of which nothing is written.
+fn bare(node: &Node) -> bool {
+    matches!(&node.data, Data::Scalar { text, plain: true } if text.is_empty())
+}
+
+/// Where a scalar ends that is written on one line; the parser's own end has blanks and comments behind a quote in it.
+fn scalar_end(text: &str, start: usize, value: &str, plain: bool) -> Option<usize> {
+    let rest = text.get(start..)?;
+    if plain {
+        return rest.starts_with(value).then_some(start + value.len());
+    }
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let mut escaped = false;
+    let mut characters = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            // Two single quotes are one character.
+            '\'' if quote == c && characters.peek().is_some_and(|(_, next)| *next == c) => drop(characters.next()),
+            c if c == quote => return Some(start + at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The bracket that ends a list or mapping, when it is written in brackets.
+fn closing(text: &str, node: &Node) -> Option<char> {
+    let first = text.get(node.span.start..)?.chars().next()?;
+    match (&node.data, first) {
+        (Data::Seq(_), '[') => Some(']'),
+        (Data::Map(_), '{') => Some('}'),
+        _ => None,
+    }
 }
 
 fn replace(text: &str, entry: Option<&Entry>, node: &Node, value: &str) -> Option<String> {
-    let (start, end) = (node.span.start, end(text, node));
-    let block = !matches!(node.data, Data::Scalar { .. }) && !flow(text, node);
-    let (from, space) = match (block, entry) {
+    let block = !matches!(node.data, Data::Scalar { .. }) && closing(text, node).is_none();
+    let (from, space, to) = match (block, entry) {
         // A block begins on a line of its own; one line follows its key.
-        (true, Some(entry)) => (after_colon(text, entry)?, " "),
+        (true, Some(entry)) => (after_colon(text, entry)?, " ", end(text, node)?),
         (true, None) => return None,
         // `key:` with nothing behind it.
-        (false, Some(entry)) if node.is_null() && start == end => (after_colon(text, entry)?, " "),
-        (false, _) => (start, ""),
+        (false, Some(entry)) if bare(node) => (after_colon(text, entry)?, " ", after_colon(text, entry)?),
+        (false, _) => (node.span.start, "", end(text, node)?),
     };
-    let end = end.max(from);
-    Some(format!("{}{space}{value}{}", text.get(..from)?, text.get(end..)?))
+    Some(format!("{}{space}{value}{}", text.get(..from)?, text.get(to..)?))
+}
+
+fn key_end(text: &str, entry: &Entry) -> Option<usize> {
+    let start = entry.key_span.start;
+    let quoted = text.get(start..)?.starts_with(['\'', '"']);
+    scalar_end(text, start, &entry.key, !quoted)
 }
 
 /// Behind the colon of an entry.
 fn after_colon(text: &str, entry: &Entry) -> Option<usize> {
-    let at = entry.key_span.end;
+    let at = key_end(text, entry)?;
     Some(at + text.get(at..)?.find(':')? + 1)
 }
 
 fn insert(text: &str, map: &Node, rest: &[&str], value: &str) -> Option<String> {
     let Data::Map(entries) = &map.data else { return None };
-    if flow(text, map) {
-        let close = map.span.end - 1;
-        let nested = rest.iter().rev().skip(1).fold(format!("{}: {value}", rest.last()?), |inner, key| format!("{key}: {{{inner}}}"));
-        let before = text.get(..close)?;
-        let kept = before.trim_end().len();
+    let end = end(text, map)?;
+    if closing(text, map).is_some() {
+        let (last, parents) = rest.split_last()?;
+        let nested = parents.iter().rev().fold(format!("{last}: {value}"), |inner, key| format!("{key}: {{{inner}}}"));
+        let before = text.get(..end - 1)?;
+        let kept = before.trim_end();
         let comma = match entries.last() {
             None => "",
-            Some(_) if before.trim_end().ends_with(',') => " ",
+            Some(_) if kept.ends_with(',') => " ",
             Some(_) => ", ",
         };
-        return Some(format!("{}{comma}{nested}{}", before.get(..kept)?, text.get(kept..)?));
+        return Some(format!("{kept}{comma}{nested}{}", text.get(kept.len()..)?));
     }
     let first = entries.first()?;
     // Behind the line on which the mapping ends, with the comment that stands there.
-    let last = end(text, map);
-    let line_end = text.get(last..)?.find('\n').map_or(text.len(), |n| last + n + 1);
+    let line_end = text.get(end..)?.find('\n').map_or(text.len(), |n| end + n + 1);
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let missing = if text.get(..line_end)?.ends_with('\n') { "" } else { newline };
     let mut lines = String::new();
     for (depth, key) in rest.iter().enumerate() {
         let indent = first.key_span.column - 1 + depth * INDENT;
         let value = if depth + 1 == rest.len() { format!(" {value}") } else { String::new() };
         lines += &format!("{:indent$}{key}:{value}{newline}", "");
     }
-    if !missing.is_empty() {
-        lines.truncate(lines.len() - newline.len());
-    }
-    Some(format!("{}{missing}{lines}{}", text.get(..line_end)?, text.get(line_end..)?))
+    let before = text.get(..line_end)?;
+    Some(match before.ends_with('\n') {
+        true => format!("{before}{lines}{}", text.get(line_end..)?),
+        false => format!("{before}{newline}{}", lines.trim_end()),
+    })
 }
 
 #[cfg(test)]
@@ -178,6 +214,9 @@ mod tests {
         check("a:\nb: 2\n", "a", "7", Some("a: 7\nb: 2\n"));
         check("ä: 'ö' # ü\nb: 2 # é\n", "b", "7", Some("ä: 'ö' # ü\nb: 7 # é\n"));
         check("a: 1\r\nb: 2 # x\r\n", "b", "7", Some("a: 1\r\nb: 7 # x\r\n"));
+        check("a: \"x\\\" y\" # 'one'\n", "a", "7", Some("a: 7 # 'one'\n"));
+        check("a: 'it''s' # one\n", "a", "7", Some("a: 7 # one\n"));
+        check("'a': {b: 1} # one\n", "a.b", "7", Some("'a': {b: 7} # one\n"));
     }
 
     #[test]
