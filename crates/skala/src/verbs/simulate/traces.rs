@@ -2,22 +2,22 @@
 //!
 //! Decides: nothing; `skala_trace` reads and draws.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use skala_sim::SimError;
-use skala_trace::{Arrivals, Input, ReadOptions, Steps, Trace, TraceError, Window};
+use skala_trace::{Arrivals, Steps, Trace, TraceError, Window};
 use skala_types::Time;
 
 use super::args::SimulateArgs;
 use super::contenders::STEP;
 use super::generate;
 use crate::exit::{Exit, FAILED, USAGE};
+use crate::history;
+use crate::verbs::trace::source::{self, ReadArgs};
 
-/// Room for reading, bytes.
-const BUFFER: usize = 256 * 1024;
+/// Length of the steps into which a journal is gathered: the controller's own second.
+const JOURNAL_STEP: Duration = Duration::from_secs(1);
 
 /// A trace by its name.
 pub struct Source {
@@ -74,6 +74,7 @@ pub fn open(args: &SimulateArgs) -> Result<Vec<Source>, Exit> {
 }
 
 fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
+    let path = &journal_of(path);
     let meta = std::fs::metadata(path).map_err(|e| {
         Exit::new(
             FAILED,
@@ -85,9 +86,14 @@ fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
         let message = format!("{} is not a file: a trace is read several times", path.display());
         return Err(Exit::new(FAILED, message, "write it to a file first"));
     }
-    let path = path.to_owned();
-    let open = move || Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&path)?)) as Input);
-    Ok(Trace::read(Arc::new(open), ReadOptions { step: args.trace_step, ..ReadOptions::default() }))
+    let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
+    source::load(path, &reading, JOURNAL_STEP)
+}
+
+/// The journal of a state folder, such as `.skala`; other paths as they are.
+fn journal_of(path: &Path) -> PathBuf {
+    let journal = path.join(history::FILE);
+    if path.is_dir() && journal.is_file() { journal } else { path.to_owned() }
 }
 
 /// As the options of the command line change every trace.
