@@ -2,23 +2,23 @@
 //!
 //! Decides: nothing; `skala_trace` reads and draws.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use skala_sim::SimError;
-use skala_trace::{Arrivals, Input, ReadOptions, Steps, Trace, TraceError, Window};
+use skala_trace::{Arrivals, Steps, Trace, TraceError, Window};
 use skala_types::Time;
 
 use super::args::SimulateArgs;
 use super::contenders::STEP;
 use super::generate;
 use crate::exit::{Exit, FAILED, USAGE};
+use crate::history;
+use crate::verbs::trace::source::{self, ReadArgs};
 
-/// Room for reading, bytes.
-const BUFFER: usize = 256 * 1024;
+/// Length of the steps into which a journal is gathered: the controller's own second.
+const JOURNAL_STEP: Duration = Duration::from_secs(1);
 
 /// A trace by its name.
 #[derive(Clone)]
@@ -116,6 +116,8 @@ pub fn open_all(files: &[PathBuf], generators: &[String], reading: &Reading) -> 
 }
 
 fn read(path: &Path, reading: &Reading) -> Result<Trace, Exit> {
+fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
+    let path = &journal_of(path);
     let meta = std::fs::metadata(path).map_err(|e| {
         Exit::new(
             FAILED,
@@ -130,6 +132,14 @@ fn read(path: &Path, reading: &Reading) -> Result<Trace, Exit> {
     let path = path.to_owned();
     let open = move || Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&path)?)) as Input);
     Ok(Trace::read(Arc::new(open), ReadOptions { step: reading.step, ..ReadOptions::default() }))
+    let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
+    source::load(path, &reading, JOURNAL_STEP)
+}
+
+/// The journal of a state folder, such as `.skala`; other paths as they are.
+fn journal_of(path: &Path) -> PathBuf {
+    let journal = path.join(history::FILE);
+    if path.is_dir() && journal.is_file() { journal } else { path.to_owned() }
 }
 
 /// As the options of the command line change every trace.
