@@ -2,22 +2,17 @@
 //!
 //! Decides: nothing; `skala_trace` reads and draws.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use skala_sim::SimError;
-use skala_trace::{Arrivals, Input, ReadOptions, Steps, Trace, TraceError, Window};
+use skala_trace::{Arrivals, Steps, Trace, TraceError, Window};
 use skala_types::Time;
 
 use super::args::SimulateArgs;
 use super::contenders::STEP;
 use super::generate;
 use crate::exit::{Exit, FAILED, USAGE};
-
-/// Room for reading, bytes.
-const BUFFER: usize = 256 * 1024;
+use crate::verbs::trace::source::{self, ReadArgs};
 
 /// A trace by its name.
 pub struct Source {
@@ -74,20 +69,16 @@ pub fn open(args: &SimulateArgs) -> Result<Vec<Source>, Exit> {
 }
 
 fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
-    let meta = std::fs::metadata(path).map_err(|e| {
+    let unread = |e: std::io::Error| {
         Exit::new(
             FAILED,
             format!("cannot read the trace {}: {e}", path.display()),
             "name a file with arrivals, or use --generate",
         )
-    })?;
-    if !meta.is_file() {
-        let message = format!("{} is not a file: a trace is read several times", path.display());
-        return Err(Exit::new(FAILED, message, "write it to a file first"));
-    }
-    let path = path.to_owned();
-    let open = move || Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&path)?)) as Input);
-    Ok(Trace::read(Arc::new(open), ReadOptions { step: args.trace_step, ..ReadOptions::default() }))
+    };
+    std::fs::metadata(path).map_err(unread)?;
+    let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
+    source::load(path, &reading)
 }
 
 /// As the options of the command line change every trace.
