@@ -459,6 +459,9 @@ pub struct LoadArgs {
     /// Most requests under way; further arrivals count as dropped
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_in_flight: usize,
+    /// Count requests without a good answer within this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub bound: Option<Duration>,
     /// Left out of the figures at the start
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub warm_up: Duration,

@@ -61,7 +61,9 @@ impl Control {
         for _ in 0..initial.0 {
             let id = control.state.next_replica;
             control.state.next_replica = ReplicaId(id.0 + 1);
-            control.replicas.add_ready(id, now);
+            // They were started before the trace began, and their start-up was measured as every other's.
+            let took = control.replicas.add_ready(id, now);
+            control.state.observe_startup(took);
         }
         Ok(control)
     }

@@ -3,6 +3,7 @@
 //! Decides: nothing; `skala_trace` reads and draws.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use skala_sim::SimError;
 use skala_trace::{Arrivals, Steps, Trace, TraceError, Window};
@@ -12,7 +13,11 @@ use super::args::SimulateArgs;
 use super::contenders::STEP;
 use super::generate;
 use crate::exit::{Exit, FAILED, USAGE};
+use crate::history;
 use crate::verbs::trace::source::{self, ReadArgs};
+
+/// Length of the steps into which a journal is gathered: the controller's own second.
+const JOURNAL_STEP: Duration = Duration::from_secs(1);
 
 /// A trace by its name.
 pub struct Source {
@@ -69,16 +74,26 @@ pub fn open(args: &SimulateArgs) -> Result<Vec<Source>, Exit> {
 }
 
 fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
-    let unread = |e: std::io::Error| {
+    let path = &journal_of(path);
+    let meta = std::fs::metadata(path).map_err(|e| {
         Exit::new(
             FAILED,
             format!("cannot read the trace {}: {e}", path.display()),
             "name a file with arrivals, or use --generate",
         )
-    };
-    std::fs::metadata(path).map_err(unread)?;
+    })?;
+    if !meta.is_file() {
+        let message = format!("{} is not a file: a trace is read several times", path.display());
+        return Err(Exit::new(FAILED, message, "write it to a file first"));
+    }
     let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
-    source::load(path, &reading)
+    source::load(path, &reading, JOURNAL_STEP)
+}
+
+/// The journal of a state folder, such as `.skala`; other paths as they are.
+fn journal_of(path: &Path) -> PathBuf {
+    let journal = path.join(history::FILE);
+    if path.is_dir() && journal.is_file() { journal } else { path.to_owned() }
 }
 
 /// As the options of the command line change every trace.

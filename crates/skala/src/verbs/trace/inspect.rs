@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use skala_trace::inspect::{Inspection, TokenStats};
 
+use super::journal;
 use super::output::bar;
 use super::source::{ChangeArgs, ReadArgs, fault, load};
 use crate::cli::Output;
@@ -27,7 +28,7 @@ pub struct InspectArgs {
 
 pub(super) fn run(args: &InspectArgs) -> Outcome {
     let bad = |e| fault(&args.file, e);
-    let trace = args.change.apply(load(&args.file, &args.read)?).map_err(bad)?;
+    let trace = args.change.apply(load(&args.file, &args.read, journal::STEP)?).map_err(bad)?;
     let bar = bar(None);
     let found = Inspection::of(&trace, |at| bar.set_position(at as u64)).map_err(bad)?;
     bar.finish_and_clear();
