@@ -18,6 +18,7 @@ mod platform;
 mod quantile;
 mod rivals;
 mod scenario;
+pub mod tune;
 
 pub use control::Watch;
 pub use dist::Dist;

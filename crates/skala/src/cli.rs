@@ -59,6 +59,8 @@ pub enum Verb {
     Plan(crate::verbs::plan::PlanArgs),
     /// Try policies on recorded or generated arrivals, in virtual time
     Simulate(Box<crate::verbs::simulate::SimulateArgs>),
+    /// Search better settings for a policy on recorded or generated arrivals
+    Tune(Box<crate::verbs::tune::TuneArgs>),
     /// Make, inspect and convert traces of arrivals
     Trace(crate::verbs::trace::TraceArgs),
     /// Watch an elastic service meet a surge: needs nothing but this binary

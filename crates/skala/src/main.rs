@@ -70,6 +70,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Load(args) => verbs::load::run(args),
         Verb::Plan(args) => verbs::plan::run(args),
         Verb::Simulate(args) => verbs::simulate::run(args),
+        Verb::Tune(args) => verbs::tune::run(args),
         Verb::Trace(args) => verbs::trace::run(args),
         Verb::Demo(args) => verbs::demo::run(args),
         Verb::Completions { shell } => {

@@ -106,7 +106,8 @@ pub fn compare(
     Ok(report)
 }
 
-fn processors() -> usize {
+/// Runs at a time where nothing is said.
+pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -114,7 +115,8 @@ fn pairs(traces: &[usize], contenders: &[usize]) -> Vec<(usize, usize)> {
     traces.iter().flat_map(|t| contenders.iter().map(move |c| (*t, *c))).collect()
 }
 
-fn failure(source: &Source, error: &SimError) -> Exit {
+/// An error of a trace or a setting, with the trace's name.
+pub fn failure(source: &Source, error: &SimError) -> Exit {
     let help = match error {
         SimError::Trace(TraceError::Empty) => Some("`skala trace inspect` tells what a trace holds; --from and --until may leave nothing of it".to_owned()),
         SimError::Trace(TraceError::Row { .. }) => Some(
@@ -134,14 +136,22 @@ fn failure(source: &Source, error: &SimError) -> Exit {
 
 /// How much load there is, and so the mode.
 fn know(args: &SimulateArgs, source: &Source) -> Result<Known, SimError> {
-    let mode = match args.mode {
+    let mode = mode(args.mode, source)?;
+    let begins = if args.begins.is_none() { source.begins()? } else { None };
+    Ok(Known { mode, begins })
+}
+
+/// The mode that was asked for, or the one that suits the trace.
+///
+/// # Errors
+/// What is wrong with the trace.
+pub fn mode(asked: ModeArg, source: &Source) -> Result<Mode, SimError> {
+    Ok(match asked {
         ModeArg::Exact => Mode::Exact,
         ModeArg::Fluid => Mode::Fluid { step: STEP },
         ModeArg::Auto if source.requests(EXACT_UP_TO)? <= EXACT_UP_TO => Mode::Exact,
         ModeArg::Auto => Mode::Fluid { step: STEP },
-    };
-    let begins = if args.begins.is_none() { source.begins()? } else { None };
-    Ok(Known { mode, begins })
+    })
 }
 
 /// The optimum of each service with an objective. What keeps it from being told is no reason to tell nothing.
@@ -195,7 +205,11 @@ fn peak(need: &Need) -> u32 {
     sizes.get(index.saturating_sub(1)).copied().unwrap_or(1)
 }
 
-fn simulate(
+/// One run, in the scenario's mode.
+///
+/// # Errors
+/// What is wrong with the trace or the scenario.
+pub fn simulate(
     scenario: &Scenario,
     source: &Source,
     progress: &mut dyn FnMut(skala_sim::Progress) -> skala_sim::Flow,
@@ -259,7 +273,8 @@ fn bound(objective: &skala_sim::Objective) -> Option<(f64, &'static str)> {
     (objective.latency < std::time::Duration::MAX).then(|| (objective.latency.as_secs_f64(), quantile(objective.quantile)))
 }
 
-fn promise(objective: &skala_sim::Objective) -> String {
+/// An objective in words.
+pub fn promise(objective: &skala_sim::Objective) -> String {
     let latency = bound(objective).map(|(seconds, q)| format!("{q} within {}", words::seconds(seconds)));
     let answered = objective.availability.map(|a| format!("{} answered", words::share_fine(a)));
     let parts: Vec<String> = latency.into_iter().chain(answered).collect();
