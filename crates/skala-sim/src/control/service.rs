@@ -9,6 +9,7 @@ use std::time::Duration;
 use skala_autoscaler::ceilings::Want;
 use skala_autoscaler::{Action, Observation, Phase, Planned, Policy, ReplicaObservation, State};
 use skala_balance::Outlook;
+use skala_forecast::Floor;
 use skala_types::{ReplicaId, Replicas as Size, ServiceName, Streams, Time};
 
 use super::life::{Change, Counts, Replicas};
@@ -32,6 +33,8 @@ pub struct Control {
     away_until: Option<Time>,
     /// There are no CPU samples either: a hole in the recording.
     blind: bool,
+    /// What comes within a start-up; none where the policy would not read it.
+    floor: Option<Floor>,
 }
 
 impl Control {
@@ -57,6 +60,7 @@ impl Control {
             moved: None,
             away_until: None,
             blind: false,
+            floor: Floor::for_policy(&service.policy),
         };
         for _ in 0..initial.0 {
             let id = control.state.next_replica;
@@ -159,8 +163,16 @@ impl Control {
         }
     }
 
-    /// Looks at the service. Whatever else a plan should know (a forecast) is added here, before anyone plans.
-    pub(super) fn observe(&self, index: usize, _now: Time, sight: &mut dyn Sight) -> Observation {
+    /// Lets the forecast see what came since the last tick.
+    pub(super) fn foresee(&mut self, index: usize, sight: &mut dyn Sight) {
+        let Some(floor) = &mut self.floor else { return };
+        if let Some(station) = sight.station(index) {
+            floor.feed(&station);
+        }
+    }
+
+    /// Looks at the service.
+    pub(super) fn observe(&self, index: usize, now: Time, sight: &mut dyn Sight) -> Observation {
         let station = sight.station(index);
         let load = |id, phase| match phase {
             Phase::Ready | Phase::NotReady | Phase::Draining => sight.load(index, id),
@@ -183,6 +195,7 @@ impl Control {
             current: Size(self.counts().staying()),
             replicas: self.replicas.all().iter().map(replica).collect(),
             station,
+            forecast: self.floor.as_ref().and_then(|f| f.expected(&self.policy, &self.state, now)),
             ..Observation::default()
         }
     }

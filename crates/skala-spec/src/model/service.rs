@@ -75,6 +75,10 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub promise: Option<Objective>,
+    /// How long a replica is expected to take until it is ready, by `capacity`; filled in when the file is loaded.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub start_up: Option<Duration>,
 }
 
 impl Default for Service {
@@ -100,6 +104,7 @@ impl Default for Service {
             price: None,
             priority: 100,
             promise: None,
+            start_up: None,
         }
     }
 }
