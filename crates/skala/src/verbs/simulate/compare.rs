@@ -5,6 +5,7 @@
 //!   then every contender on every trace with the same seed.
 
 use skala_sim::{Mode, Need, Outcome, Scenario, ServiceOutcome, SimError, optimum};
+use skala_trace::TraceError;
 use skala_types::{Replicas, Time};
 
 use super::args::{ModeArg, SimulateArgs};
@@ -117,10 +118,20 @@ fn pairs(traces: &[usize], contenders: &[usize]) -> Vec<(usize, usize)> {
 /// An error of a trace or a setting, with the trace's name.
 pub fn failure(source: &Source, error: &SimError) -> Exit {
     let help = match error {
-        SimError::Trace(skala_trace::TraceError::Empty) => Some("look at it with `skala trace inspect`".to_owned()),
+        SimError::Trace(TraceError::Empty) => Some("`skala trace inspect` tells what a trace holds; --from and --until may leave nothing of it".to_owned()),
+        SimError::Trace(TraceError::Row { .. }) => Some(
+            "correct the row, or write another form of the trace with `skala trace convert`, which has --sort, --rows and --holes"
+                .to_owned(),
+        ),
         _ => None,
     };
-    Exit { code: FAILED, message: format!("{}: {error}", source.name), help }
+    // A fault of the trace is told as `skala trace` tells it.
+    let message = match error {
+        SimError::Trace(e @ TraceError::Row { .. }) => format!("{}: {e}", source.name),
+        SimError::Trace(e @ (TraceError::Empty | TraceError::Read(_))) => format!("{} {e}", source.name),
+        other => format!("{}: {other}", source.name),
+    };
+    Exit { code: FAILED, message, help }
 }
 
 /// How much load there is, and so the mode.

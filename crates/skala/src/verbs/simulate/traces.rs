@@ -75,10 +75,12 @@ impl Source {
 }
 
 /// How every trace is read and changed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Reading {
     /// Length of a row of a trace of rates, where its rows do not tell.
     pub step: Option<Duration>,
+    /// The service, for a journal with several.
+    pub service: Option<String>,
     /// Multiplies the rate.
     pub scale: f64,
     /// What comes before is left out.
@@ -95,7 +97,8 @@ pub struct Reading {
 /// A file that cannot be opened, words that cannot be understood.
 pub fn open(args: &SimulateArgs) -> Result<Vec<Source>, Exit> {
     let SimulateArgs { trace_step: step, scale, from, until, seed, .. } = *args;
-    open_all(&args.traces, &args.generate, &Reading { step, scale, from, until, seed })
+    let service = args.service.clone();
+    open_all(&args.traces, &args.generate, &Reading { step, service, scale, from, until, seed })
 }
 
 /// Files and generators, in this order.
@@ -133,6 +136,7 @@ fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
     let open = move || Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&path)?)) as Input);
     Ok(Trace::read(Arc::new(open), ReadOptions { step: reading.step, ..ReadOptions::default() }))
     let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
+    let reading = ReadArgs { row_step: reading.step, service: reading.service.clone(), ..ReadArgs::default() };
     source::load(path, &reading, JOURNAL_STEP)
 }
 

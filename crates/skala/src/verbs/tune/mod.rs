@@ -35,7 +35,14 @@ pub fn run(args: &TuneArgs) -> Outcome {
     let names = work::services(args, &platform)?;
     let prepared = names.iter().map(|name| Work::try_new(args, &platform, name, limits)).collect::<Result<Vec<_>, Exit>>()?;
 
-    let reading = Reading { step: args.trace_step, scale: args.scale, from: args.from, until: args.until, seed: args.seed };
+    let reading = Reading {
+        step: args.trace_step,
+        service: args.service.clone(),
+        scale: args.scale,
+        from: args.from,
+        until: args.until,
+        seed: args.seed,
+    };
     let mut sources = traces::open_all(args.trace.as_slice(), args.generate.as_slice(), &reading)?;
     let ground = ground::split(args, sources.remove(0))?;
 
