@@ -19,8 +19,8 @@ mod platform;
 mod quantile;
 mod rivals;
 mod scenario;
-pub mod tune;
 mod stations;
+pub mod tune;
 
 pub use control::Watch;
 pub use dist::Dist;

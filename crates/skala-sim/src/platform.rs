@@ -61,7 +61,10 @@ pub fn scenario(platform: &Platform, setup: &Setup<'_>) -> Result<Assumed, SimEr
         remarks.push(match network::share_of_queues(platform) {
             0.0 => format!("Every arrival of the trace goes to {first}; the other services see none."),
             share => {
-                format!("{:.4} % of arrivals are tasks of queues, the others go to {first}; no other service sees any.", share * 100.0)
+                format!(
+                    "{:.4} % of arrivals are tasks of queues, the others go to {first}; no other service sees any.",
+                    share * 100.0
+                )
             }
         });
     }

@@ -42,14 +42,7 @@ pub(crate) fn working(replicas: u32, queue: TaskQueue) -> Scenario {
 }
 
 pub(crate) fn provider(requests_per_minute: Option<f64>, time: Dist) -> Provider {
-    Provider {
-        name: "openai".into(),
-        requests_per_minute,
-        tokens_per_minute: None,
-        burst: 1.0,
-        in_flight: None,
-        time,
-    }
+    Provider { name: "openai".into(), requests_per_minute, tokens_per_minute: None, burst: 1.0, in_flight: None, time }
 }
 
 pub(crate) fn calls_provider(tries: u32) -> ProviderCall {
@@ -178,7 +171,8 @@ fn a_schedule_fires_by_the_wall_clock_and_makes_up_for_what_it_missed() {
         }];
         if away {
             let at = Duration::from_secs(12 * 3600);
-            s.faults = vec![Fault { service: 0, at, kind: FaultKind::ControllerRestart { lasts: Duration::from_secs(4 * 3600) } }];
+            s.faults =
+                vec![Fault { service: 0, at, kind: FaultKind::ControllerRestart { lasts: Duration::from_secs(4 * 3600) } }];
         }
         s.services[0].share = 1.0;
         let items = vec![arrival(Duration::ZERO)];
@@ -218,7 +212,8 @@ fn workers_scale_on_the_queue_from_zero_and_back() {
     expect![[r#"
           60.25 0 0 -> 4: queueLength(jobs) 24 (target 4 per replica) wants 6; scaleUpPolicies: 6 -> 4 (policy 0)
           75.25 0 4 -> 6: queueLength(jobs) 24 (target 4 per replica) wants 6
-         385.00 0 6 -> 4: queueLength(jobs) 0 (target 4 per replica) wants 0, not active; scaleDownStabilization: 1 -> 4"#]].assert_eq(&log.lines.iter().filter(|l| l.contains("->")).take(3).cloned().collect::<Vec<_>>().join("\n"));
+         385.00 0 6 -> 4: queueLength(jobs) 0 (target 4 per replica) wants 0, not active; scaleDownStabilization: 1 -> 4"#]]
+    .assert_eq(&log.lines.iter().filter(|l| l.contains("->")).take(3).cloned().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -240,7 +235,14 @@ fn the_same_seed_gives_the_same_bytes() {
 fn everything(seed: u64, replicas: u32, rate: f64, failures: f64, quota: f64, connections: u32) -> Outcome {
     let mut s = scenario(seed, service(replicas, 3, Dist::Exponential { mean: 0.1 }));
     s.services[0].share = 0.5;
-    let jobs = TaskQueue { share: 0.5, failures, attempts: 3, timeout: 2 * SECOND, most: 50, ..queue("jobs", 2, Dist::Exponential { mean: 0.5 }) };
+    let jobs = TaskQueue {
+        share: 0.5,
+        failures,
+        attempts: 3,
+        timeout: 2 * SECOND,
+        most: 50,
+        ..queue("jobs", 2, Dist::Exponential { mean: 0.5 })
+    };
     let made = TaskQueue { share: 0.0, produced_by: vec![(0, 1.3)], delay: 3 * SECOND, ..jobs.clone() };
     s.network.queues = vec![jobs, TaskQueue { name: "made".into(), ..made }];
     s.network.providers = vec![Provider { in_flight: Some(2), ..provider(Some(quota), Dist::Exponential { mean: 0.2 }) }];
@@ -248,7 +250,8 @@ fn everything(seed: u64, replicas: u32, rate: f64, failures: f64, quota: f64, co
     let pool = PoolCall { pool: 0, time: Dist::Exponential { mean: 0.05 } };
     s.network.calls = vec![Calls { pools: vec![pool], providers: vec![calls_provider(2)] }];
     let loss = |at| Fault { service: 0, at: at * SECOND, kind: FaultKind::ReplicaLoss { replicas: 1 } };
-    s.faults = vec![loss(20), loss(40), Fault { service: 0, at: 60 * SECOND, kind: FaultKind::ProviderOutage { lasts: 5 * SECOND } }];
+    s.faults =
+        vec![loss(20), loss(40), Fault { service: 0, at: 60 * SECOND, kind: FaultKind::ProviderOutage { lasts: 5 * SECOND } }];
     run(&s, Poisson::new(seed, rate, 120)).0
 }
 
@@ -288,7 +291,16 @@ fn a_rag_backend_ingests_within_its_limits() {
         conserved(q);
         seen += &format!(
             "\n{}: {} came, {} done, {} dead, {} attempts, {} limited, {} timeouts, wait p95 {:.1} s, most ready {}, busy {:.0} %",
-            q.name, q.arrivals, q.done, q.dead, q.attempts, q.limited, q.timeouts, q.wait.p95, q.most_ready, q.utilisation * 100.0
+            q.name,
+            q.arrivals,
+            q.done,
+            q.dead,
+            q.attempts,
+            q.limited,
+            q.timeouts,
+            q.wait.p95,
+            q.most_ready,
+            q.utilisation * 100.0
         );
     }
     for p in &outcome.providers {
@@ -298,6 +310,7 @@ fn a_rag_backend_ingests_within_its_limits() {
     for s in &outcome.services {
         seen += &format!("\n{}: {:?} ready, {} scale actions, {:?} missed", s.name, s.ready, s.scale_actions, s.missed_minutes);
     }
-    seen += &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
+    seen +=
+        &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
     expect![[""]].assert_eq(&seen);
 }

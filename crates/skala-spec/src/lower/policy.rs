@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use skala_autoscaler::{
     Behavior, CronWindow, Fallback, FallbackBehavior, Formula, MetricBehavior, MetricEntry, MetricOptions, MetricSpec,
-    PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules, SelectPolicy,
-    SignalTarget, Text,
+    PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules,
+    SelectPolicy, SignalTarget, Text,
 };
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
 

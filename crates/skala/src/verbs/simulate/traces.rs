@@ -3,7 +3,6 @@
 //! Decides: nothing; `skala_trace` reads and draws.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use skala_sim::SimError;
@@ -119,7 +118,6 @@ pub fn open_all(files: &[PathBuf], generators: &[String], reading: &Reading) -> 
 }
 
 fn read(path: &Path, reading: &Reading) -> Result<Trace, Exit> {
-fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
     let path = &journal_of(path);
     let meta = std::fs::metadata(path).map_err(|e| {
         Exit::new(
@@ -132,10 +130,6 @@ fn read(path: &Path, args: &SimulateArgs) -> Result<Trace, Exit> {
         let message = format!("{} is not a file: a trace is read several times", path.display());
         return Err(Exit::new(FAILED, message, "write it to a file first"));
     }
-    let path = path.to_owned();
-    let open = move || Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&path)?)) as Input);
-    Ok(Trace::read(Arc::new(open), ReadOptions { step: reading.step, ..ReadOptions::default() }))
-    let reading = ReadArgs { row_step: args.trace_step, service: args.service.clone(), ..ReadArgs::default() };
     let reading = ReadArgs { row_step: reading.step, service: reading.service.clone(), ..ReadArgs::default() };
     source::load(path, &reading, JOURNAL_STEP)
 }
