@@ -37,7 +37,7 @@ pub fn run(args: &TuneArgs) -> Outcome {
 
     let reading = Reading {
         step: args.trace_step,
-        service: args.service.clone(),
+        service: args.services.first().cloned(),
         scale: args.scale,
         from: args.from,
         until: args.until,
