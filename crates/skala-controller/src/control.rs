@@ -22,7 +22,7 @@ use tokio::time::MissedTickBehavior;
 use crate::follow::{describe, follow};
 use crate::journal::{Decision, Event, Journal, Saved};
 use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
-use crate::observe::{observe, prospect};
+use crate::observe::{observe, prospect, windows};
 use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
 use crate::sizing::{SizingView, words};
 
@@ -93,6 +93,8 @@ pub struct Outside {
 const SPENDING: &str = "spending";
 /// What the keys of recorded usage begin with.
 const USAGE: &str = "usage/";
+/// What the keys of forecasts begin with.
+const FORECAST: &str = "forecast/";
 
 /// What bounds the services together, and the last answer.
 struct Shared {
@@ -136,7 +138,11 @@ impl Controller {
             let policy_id = journal.policy(config.name.clone(), now, to_json(&config.policy));
             let saved = saved.remove(&config.name);
             let learned = kept.get(&format!("{USAGE}{}", config.name)).map(String::as_str);
-            (config.name.clone(), Managed::new(config, saved, learned, policy_id, now))
+            let mut managed = Managed::new(config, saved, learned, policy_id, now);
+            if let Some(json) = kept.get(&format!("{FORECAST}{}", managed.config.name)) {
+                restore_forecast(&mut managed, json);
+            }
+            (managed.config.name.clone(), managed)
         };
         let services = services.into_iter().map(manage).collect();
         Arc::new(Controller {
@@ -232,8 +238,18 @@ impl Controller {
 
     /// Observes, plans and acts for every service, and records it.
     pub fn tick(&self) {
+        self.foresee();
         self.pass(|_| true);
         self.measure(false);
+    }
+
+    /// Lets the forecasts see what came since the last tick.
+    fn foresee(&self) {
+        for managed in self.lock().values_mut() {
+            if let Some(floor) = &mut managed.floor {
+                floor.feed(&windows(&managed.config.station));
+            }
+        }
     }
 
     /// Records what replicas use, sets the sizes that are worth it, and keeps what must survive a crash.
@@ -242,6 +258,9 @@ impl Controller {
         let replicas = self.platform.replicas();
         for managed in self.lock().values_mut() {
             let name = managed.config.name.clone();
+            if let Some(saved) = managed.floor.as_mut().and_then(|f| f.take_save(now, last)) {
+                self.journal.keep(format!("{FORECAST}{name}"), to_json(&saved));
+            }
             let Some(sizing) = &mut managed.sizing else { continue };
             let own = replicas.iter().filter(|r| r.service == name);
             sizing.observe(own.clone(), now);
@@ -288,6 +307,7 @@ impl Controller {
             let is_draining = |id| managed.draining.contains_key(&id);
             let signals = self.signals.as_ref().map(|s| s.observe(managed.config.name.as_str())).unwrap_or_default();
             let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now), signals);
+            let observation = Observation { forecast: managed.forecast(now), ..observation };
             let planned = plan(&managed.config.policy, &managed.state, &observation, now);
             drafts.push((observation, planned));
         }
@@ -522,6 +542,16 @@ impl Controller {
             tokio::time::sleep(DRAIN_POLL).await;
         }
         true
+    }
+}
+
+/// Goes on with a stored forecast; one that cannot be used begins anew.
+fn restore_forecast(managed: &mut Managed, json: &str) {
+    let Some(floor) = &mut managed.floor else { return };
+    let restored = serde_json::from_str(json).map_err(|e| e.to_string());
+    let restored = restored.and_then(|saved| floor.restore(&saved).map_err(|e| e.to_string()));
+    if let Err(reason) = restored {
+        tracing::warn!("{}: the stored forecast cannot be used: {reason}", managed.config.name);
     }
 }
 

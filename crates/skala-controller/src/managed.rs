@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use skala_autoscaler::ceilings::Want;
-use skala_autoscaler::{Action, Directive, Observation, Plan, Policy, Report, SignalObservation, State};
+use skala_autoscaler::{Action, Directive, Forecast, Observation, Plan, Policy, Report, SignalObservation, State};
 use skala_balance::EndpointId;
+use skala_forecast::Floor;
 use skala_runtime::Station;
 use skala_types::{ReplicaId, Replicas, ServiceName, Time};
 
@@ -83,6 +84,8 @@ pub(crate) struct Managed {
     pub(crate) sizing: Option<Sizing>,
     /// The signals of the last observation.
     pub(crate) signals: Vec<SignalObservation>,
+    /// What is forecast of its arrivals; none where the policy would not read it.
+    pub(crate) floor: Option<Floor>,
 }
 
 /// Decisions between two full states in the journal, so that a replay can begin anywhere near.
@@ -106,6 +109,7 @@ impl Managed {
         Managed {
             sizing,
             signals: Vec::new(),
+            floor: Floor::for_policy(&config.policy),
             config,
             policy_id,
             state,
@@ -142,6 +146,11 @@ impl Managed {
 
     pub(crate) fn start_up(&self) -> Duration {
         self.state.startup_estimate(&self.config.policy)
+    }
+
+    /// What is expected to come within a start-up.
+    pub(crate) fn forecast(&self, now: Time) -> Option<Forecast> {
+        self.floor.as_ref()?.expected(&self.config.policy, &self.state, now)
     }
 
     /// The order by hand, unless it has expired; else the platform file's.

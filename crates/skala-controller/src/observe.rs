@@ -44,11 +44,16 @@ pub(crate) fn observe<'a>(
     Observation {
         current: Replicas(u32::try_from(staying).unwrap_or(u32::MAX)),
         replicas,
-        station: Some(StationWindows { fast: station.sample(FAST_WINDOWS), slow: station.sample(SLOW_WINDOWS) }),
+        station: Some(windows(station)),
         directive,
         signals,
         ..Observation::default()
     }
+}
+
+/// What the station saw in the last tick and in the last ten.
+pub(crate) fn windows(station: &Station) -> StationWindows {
+    StationWindows { fast: station.sample(FAST_WINDOWS), slow: station.sample(SLOW_WINDOWS) }
 }
 
 fn phase(phase: platform::Phase) -> Phase {

@@ -17,6 +17,7 @@
 mod answer;
 mod code;
 mod decompose;
+mod floor;
 mod forecaster;
 mod history;
 mod newsvendor;
@@ -30,6 +31,7 @@ mod track;
 mod trend;
 
 pub use answer::{Fed, Forecast, Model, Reference, Score, Silence, Why};
+pub use floor::Floor;
 pub use forecaster::Forecaster;
 pub use newsvendor::newsvendor;
 pub use saved::{RestoreError, Saved};

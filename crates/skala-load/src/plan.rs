@@ -63,6 +63,8 @@ pub struct LoadPlan {
     pub keep_alive: bool,
     /// Threads that send requests, 1 by default; a run whose threads are busy above 80 % is invalid.
     pub threads: usize,
+    /// The report counts requests without a good answer within this time.
+    pub bound: Option<Duration>,
     /// Requests intended before this point are sent but not measured.
     pub warm_up: Duration,
     /// Conditions that fail the run.
@@ -89,6 +91,7 @@ impl LoadPlan {
             connections: None,
             keep_alive: true,
             threads: 1,
+            bound: None,
             warm_up: Duration::ZERO,
             thresholds: Vec::new(),
             lag_bound: None,
@@ -169,6 +172,9 @@ fn check_bounds(plan: &LoadPlan) -> Result<(), LoadError> {
         p if p.timeout > MAX_TIMEOUT => "a timeout longer than a day: shorten it",
         p if p.duration.is_some_and(|d| d > MAX_DURATION) => "a duration longer than ten years: shorten it",
         p if p.duration.is_some_and(|d| d.is_zero()) => "a duration of zero sends nothing: give it a length",
+        p if p.bound.is_some_and(|b| b > p.timeout) => {
+            "a bound longer than the timeout: requests that get no answer would count as within it"
+        }
         p if p.max_in_flight == 0 => "with no request in flight allowed every arrival is dropped: allow at least 1",
         p if p.max_in_flight > MAX_IN_FLIGHT => "more than 1,000,000 requests in flight: allow fewer",
         p if p.connections.is_some_and(|c| c < p.threads) => "fewer connections than threads: allow one per thread at least",

@@ -46,6 +46,15 @@ fn write(out: &mut String, r: &LoadReport) -> std::fmt::Result {
     write_latency(out, "first byte", r.first_byte_ms.as_ref())?;
     write_latency(out, "service", r.service_ms.as_ref())?;
     writeln!(out, "           latency runs from the intended start, service from sending")?;
+    if let Some(late) = &r.late {
+        writeln!(
+            out,
+            "late       {} without a good answer within {}: {:.2} %",
+            late.requests,
+            ms(late.bound_ms),
+            late.share * 100.0
+        )?;
+    }
     if !r.thresholds.is_empty() {
         writeln!(out)?;
     }
@@ -129,6 +138,7 @@ mod tests {
             latency_ms: Some(latency),
             service_ms: Some(latency),
             service_cv: Some(0.5),
+            late: None,
             first_byte_ms: None,
             bytes: 1_234_567,
             connections: 31,

@@ -69,6 +69,8 @@ pub struct LoadReport {
     pub saturated: Option<Saturation>,
     /// From the intended start to the end of the answer. Arrivals without an answer count as no faster than the timeout.
     pub latency_ms: Option<LatencySummary>,
+    /// Requests beyond the plan's bound; `null` without one.
+    pub late: Option<Late>,
     /// From sending to the end of the answer, of answered requests.
     pub service_ms: Option<LatencySummary>,
     /// Standard deviation of the same over its mean.
@@ -87,6 +89,25 @@ pub struct LoadReport {
     pub thresholds: Vec<ThresholdResult>,
     /// The course of the run.
     pub series: Series,
+}
+
+/// Requests without a good answer within a bound: later ones, failed ones, dropped ones.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Late {
+    /// The bound, milliseconds from the intended start.
+    pub bound_ms: f64,
+    /// How many, to three digits of the bound.
+    pub requests: u64,
+    /// Their share of those that ended.
+    pub share: f64,
+}
+
+impl Late {
+    fn of(total: &Tally, bound: Duration) -> Late {
+        let requests = total.late(bound);
+        Late { bound_ms: millis(bound), requests, share: requests as f64 / total.latency.count().max(1) as f64 }
+    }
 }
 
 /// Requests that failed, by kind.
@@ -223,6 +244,7 @@ impl LoadReport {
             achieved_rps: rounded(achieved),
             saturated: o.series.saturation(o.arrivals_for),
             latency_ms: o.total.latency.summary(),
+            late: o.plan.bound.map(|bound| Late::of(&o.total, bound)),
             service_ms: o.total.service.summary(),
             service_cv: o.total.service.cv(),
             first_byte_ms: o.total.first_byte.summary(),

@@ -51,6 +51,8 @@ pub(crate) struct Tally {
     pub(crate) service: Latencies,
     pub(crate) first_byte: Latencies,
     pub(crate) lag: Latencies,
+    /// Latency of those answers that had an error status; they are in `latency`, too.
+    pub(crate) refused: Latencies,
     pub(crate) window: Window,
     /// Answers with a status below 400.
     pub(crate) ok: u64,
@@ -96,6 +98,9 @@ impl Tally {
                 self.first_byte.record(answer.first_byte - arrival.intended);
                 self.bytes += answer.bytes;
                 *self.statuses.entry(answer.status).or_default() += 1;
+                if answer.status >= 400 {
+                    self.refused.record(latency);
+                }
             }
             Err(failure) => *self.failures.entry(failure).or_default() += 1,
         }
@@ -107,6 +112,7 @@ impl Tally {
         self.service.merge(&other.service);
         self.first_byte.merge(&other.first_byte);
         self.lag.merge(&other.lag);
+        self.refused.merge(&other.refused);
         self.ok += other.ok;
         self.ok_in_time += other.ok_in_time;
         other.statuses.iter().for_each(|(k, n)| *self.statuses.entry(*k).or_default() += n);
@@ -116,6 +122,11 @@ impl Tally {
         self.reconnects += other.reconnects;
         self.cpu += other.cpu;
         self.busiest = self.busiest.max(other.cpu);
+    }
+
+    /// Arrivals whose good answer did not come within `bound`: later, with an error status, or never.
+    pub(crate) fn late(&self, bound: Duration) -> u64 {
+        self.latency.count_above(bound) + self.refused.count().saturating_sub(self.refused.count_above(bound))
     }
 
     /// Arrivals that ended with an error status or without an answer.

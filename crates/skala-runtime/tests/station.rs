@@ -14,6 +14,7 @@ fn station(concurrency: u32, max_waiting: usize) -> Arc<Station> {
         max_waiting,
         max_wait: Duration::from_secs(60),
         balance: Balance::LeastRequest,
+        late_after: None,
     };
     Station::new("api".into(), settings, Clock::system(), 1)
 }

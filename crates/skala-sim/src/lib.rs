@@ -20,6 +20,7 @@ mod quantile;
 mod rivals;
 mod scenario;
 mod stations;
+pub mod tune;
 
 pub use control::Watch;
 pub use dist::Dist;

@@ -8,7 +8,7 @@
 //!   no minute is missed that more replicas could save. So the optimum is a schedule that was seen to keep the promise. From below
 //!   it is bounded by the busy work, from above by one step of growth at the moments that needed it.
 //!   A minute that is missed by its service times alone is not paid for. Without an objective, nobody is refused, and that is all.
-//! Invariants: needs only grow, within `maxReplicas`; at most `PASSES` trials.
+//! Invariants: needs only grow, within `maxReplicas`; at most 64 trials.
 //! Tested: `tests/it/optimum.rs`.
 
 mod by_step;

@@ -7,11 +7,11 @@ mod network;
 
 use std::time::Duration;
 
-use skala_autoscaler::Quantile;
 use skala_autoscaler::ceilings::{BudgetOf, Limits};
+use skala_autoscaler::{Directive, MetricSpec, Quantile};
 use skala_spec::Platform;
 use skala_spec::model::{self, ServiceCapacity};
-use skala_types::{ServiceName, Time};
+use skala_types::{Replicas, ServiceName, Time};
 
 use crate::{Dist, Mode, Objective, Scenario, Service, SimError};
 
@@ -61,7 +61,10 @@ pub fn scenario(platform: &Platform, setup: &Setup<'_>) -> Result<Assumed, SimEr
         remarks.push(match network::share_of_queues(platform) {
             0.0 => format!("Every arrival of the trace goes to {first}; the other services see none."),
             share => {
-                format!("{:.4} % of arrivals are tasks of queues, the others go to {first}; no other service sees any.", share * 100.0)
+                format!(
+                    "{:.4} % of arrivals are tasks of queues, the others go to {first}; no other service sees any.",
+                    share * 100.0
+                )
             }
         });
     }
@@ -117,6 +120,9 @@ fn service(platform: &Platform, name: &ServiceName, share: f64, remarks: &mut Ve
             "services.{name}.concurrency is not set: a replica works on any number of requests at once, and nothing waits."
         ));
     }
+    if policy.spec().metrics.iter().any(|m| matches!(m.what, MetricSpec::Signal { .. })) {
+        remark(format!("services.{name}.autoscaling.metrics has a number from outside: it has no value in a simulation."));
+    }
     let objective = objective(platform, name);
     if objective.is_none() {
         remark(format!("objectives.{name} has no bound on latency: no request is late and no minute is missed."));
@@ -136,9 +142,20 @@ fn service(platform: &Platform, name: &ServiceName, share: f64, remarks: &mut Ve
         initial: None,
         busy_cores: s.resources.requests.cpu.map(|cpu| cpu.cores().0),
         price_per_hour,
+        priority: i32::try_from(s.priority).unwrap_or(i32::MAX),
+        standing: standing(s),
         objective,
         need: None,
     }))
+}
+
+/// The order that the file gives; the live loop reads it the same way.
+fn standing(service: &model::Service) -> Option<Directive> {
+    match service.scale() {
+        model::Scale::Fixed(0) => Some(Directive::Hold { replicas: Replicas(0), until: None }),
+        model::Scale::Auto(a) if a.paused => Some(Directive::Pause { until: None }),
+        _ => None,
+    }
 }
 
 fn service_time(

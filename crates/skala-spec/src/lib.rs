@@ -8,6 +8,7 @@
 //! Tested: `tests/it`.
 
 mod check;
+pub mod edit;
 mod expand;
 mod explain;
 mod load;

@@ -6,6 +6,7 @@
 //! Invariants: memory is bounded whatever is asked; SIGTERM lets requests finish, for at most [`DRAIN`], and ends with exit code 0.
 //! Tested: `backend/tests.rs`.
 
+mod chance;
 mod cpu;
 mod routes;
 #[cfg(test)]
@@ -36,6 +37,12 @@ pub(crate) struct BackendArgs {
     /// Wait this long before listening, as a service does that loads a model.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = skala_load::parse_duration)]
     pub(crate) start_delay: Duration,
+    /// Coefficient of variation of the start delay; log-normal.
+    #[arg(long, value_name = "CV", default_value_t = 0.0, value_parser = chance::parse_cv)]
+    pub(crate) start_cv: f64,
+    /// Seed of what is drawn; replicas differ by their names.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
     /// Threads for /cpu, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) workers: u16,
@@ -61,8 +68,9 @@ pub(crate) async fn run(args: BackendArgs) -> anyhow::Result<()> {
         }
     };
     tokio::pin!(stop);
+    let start_delay = chance::Chance::new(args.seed, &args.replica, "start").draw(args.start_delay, args.start_cv);
     tokio::select! {
-        () = tokio::time::sleep(args.start_delay) => {}
+        () = tokio::time::sleep(start_delay) => {}
         () = &mut stop => return Ok(()),
     }
     let address = SocketAddr::new(args.bind, args.port);

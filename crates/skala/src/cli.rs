@@ -59,6 +59,8 @@ pub enum Verb {
     Plan(crate::verbs::plan::PlanArgs),
     /// Try policies on recorded or generated arrivals, in virtual time
     Simulate(Box<crate::verbs::simulate::SimulateArgs>),
+    /// Search better settings for a policy on recorded or generated arrivals
+    Tune(Box<crate::verbs::tune::TuneArgs>),
     /// Make, inspect and convert traces of arrivals
     Trace(crate::verbs::trace::TraceArgs),
     /// Watch an elastic service meet a surge: needs nothing but this binary
@@ -459,6 +461,9 @@ pub struct LoadArgs {
     /// Most requests under way; further arrivals count as dropped
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_in_flight: usize,
+    /// Count requests without a good answer within this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub bound: Option<Duration>,
     /// Left out of the figures at the start
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub warm_up: Duration,

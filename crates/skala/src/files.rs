@@ -42,14 +42,19 @@ pub fn read(path: &Path, environment: Option<&str>) -> Result<Read, Exit> {
         }
         _ => missing(e),
     })?;
+    let loaded = parse(path, environment, &text);
+    Ok(Read { text, loaded })
+}
+
+/// Checks a text as if it stood at `path`.
+pub fn parse(path: &Path, environment: Option<&str>, text: &str) -> Loaded {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let options = LoadOptions {
         environment,
         env: &|name| std::env::var(name).ok(),
         read_file: &|name| text_of(&folder.join(name), MAX_SECRET).map_err(|e| e.to_string()),
     };
-    let loaded = load(&Source { name: &path.display().to_string(), text: &text }, &options);
-    Ok(Read { text, loaded })
+    load(&Source { name: &path.display().to_string(), text }, &options)
 }
 
 /// Reads a text of at most `max` bytes, also where the size is not known beforehand (a device, a pipe).

@@ -26,12 +26,18 @@ use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Verb};
-use crate::exit::Outcome;
+use crate::exit::{Exit, FAILED, Outcome};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(&cli.verb);
-    match run(&cli.verb) {
+    let whole = |()| match show::lost() {
+        None => Ok(()),
+        Some(why) => {
+            Err(Exit::new(FAILED, format!("cannot write to stdout: {why}"), "what is there is not complete; write it elsewhere"))
+        }
+    };
+    match run(&cli.verb).and_then(whole) {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
             exit.show();
@@ -64,6 +70,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Load(args) => verbs::load::run(args),
         Verb::Plan(args) => verbs::plan::run(args),
         Verb::Simulate(args) => verbs::simulate::run(args),
+        Verb::Tune(args) => verbs::tune::run(args),
         Verb::Trace(args) => verbs::trace::run(args),
         Verb::Demo(args) => verbs::demo::run(args),
         Verb::Completions { shell } => {

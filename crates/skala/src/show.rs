@@ -1,16 +1,29 @@
 //! Showing results: tables for people, JSON for programs. The only place that writes to stdout.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use skala_console::views::{Events, Recommendations, Replicas, Status};
 use skala_types::{Bytes, Time};
 
-/// A line on stdout. A closed pipe (`| head`) ends quietly.
+/// The first failure to write that nobody wanted: a full disk, not a reader that has gone.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// A line on stdout. A closed pipe (`| head`) ends quietly; any other failure is kept for [`lost`].
 pub fn say(text: &str) {
-    // The reader may have gone; there is nobody left to tell.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(e) = writeln!(std::io::stdout().lock(), "{text}")
+        && e.kind() != ErrorKind::BrokenPipe
+    {
+        // Only the first is told.
+        let _ = LOST.set(e.to_string());
+    }
+}
+
+/// Why output was lost, if any was.
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// A document as indented JSON.

@@ -8,7 +8,6 @@ mod erlang;
 mod llm;
 mod plan;
 mod rules;
-mod plan;
 mod staffing;
 mod total;
 mod usl;

@@ -27,6 +27,17 @@ pub enum StepEnd {
     Invalid,
 }
 
+impl StepEnd {
+    /// As reports say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            StepEnd::Kept => "kept",
+            StepEnd::Missed => "missed",
+            StepEnd::Invalid => "invalid",
+        }
+    }
+}
+
 /// One rate that was tried.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -53,7 +53,8 @@ fn duration(ms: f64) -> String {
 fn down_to_3_digits(x: f64) -> String {
     let unit = 10f64.powf(x.log10().floor() - 2.0).min(1.0);
     let digits = if unit < 1.0 { (-unit.log10()).round() as usize } else { 0 };
-    format!("{:.digits$}", (x / unit + 1e-9).floor() * unit)
+    let text = format!("{:.digits$}", (x / unit + 1e-9).floor() * unit);
+    if digits > 0 { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
                   throughputPerReplica: 118
         "#]]
         .assert_eq(&capacity_yaml("api", &measured));
-        assert_eq!([0.123456, 9.999, 1234.9, 0.5].map(down_to_3_digits), ["0.123", "9.99", "1234", "0.500"]);
+        assert_eq!([0.123456, 9.999, 1234.9, 0.5].map(down_to_3_digits), ["0.123", "9.99", "1234", "0.5"]);
         assert_eq!(Measured::default().fields(), []);
     }
 }

@@ -103,9 +103,10 @@ impl Replicas {
         self.all.binary_search_by_key(&id, |r| r.id).ok()
     }
 
-    /// A replica that was there before.
-    pub(crate) fn add_ready(&mut self, id: ReplicaId, now: Time) {
+    /// A replica that was there before; gives the time that its start-up took.
+    pub(crate) fn add_ready(&mut self, id: ReplicaId, now: Time) -> Duration {
         self.add(id, Phase::Ready, None, now);
+        self.draw_ready(now).since(now)
     }
 
     /// Starts a replica.

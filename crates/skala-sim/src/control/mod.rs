@@ -132,6 +132,7 @@ impl Controls {
             }
             if pass == Pass::Tick {
                 control.measure(i, now, sight);
+                control.foresee(i, sight);
             }
             let observation = control.observe(i, now, sight);
             if pass == Pass::Tick {

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::Want;
-use skala_autoscaler::{Action, Observation, Phase, Planned, Policy, ReplicaObservation, State};
+use skala_autoscaler::{Action, Directive, Observation, Phase, Planned, Policy, ReplicaObservation, State};
 use skala_balance::Outlook;
+use skala_forecast::Floor;
 use skala_types::{ReplicaId, Replicas as Size, ServiceName, Streams, Time};
 
 use super::life::{Change, Counts, Replicas};
@@ -27,11 +28,15 @@ pub struct Control {
     /// CPU of one busy server; none when nothing is known of CPU.
     cpu_per_server: Option<f64>,
     price: u64,
+    priority: i32,
+    standing: Option<Directive>,
     desired: Size,
     moved: Option<(u32, u32)>,
     away_until: Option<Time>,
     /// There are no CPU samples either: a hole in the recording.
     blind: bool,
+    /// What comes within a start-up; none where the policy would not read it.
+    floor: Option<Floor>,
 }
 
 impl Control {
@@ -40,7 +45,11 @@ impl Control {
         let start_up = Draw::try_new(&service.start_up, &field("startUp"))?;
         let busy_cores = service.busy_cores.map(|cores| cores.max(0.0)).filter(|cores| cores.is_finite());
         let spec = service.policy.spec();
-        let initial = service.initial.unwrap_or(spec.min_replicas.max(Size(1)));
+        let held = service.standing.and_then(|order| match order {
+            Directive::Hold { replicas, .. } => Some(replicas),
+            Directive::Pause { .. } => None,
+        });
+        let initial = service.initial.or(held).unwrap_or(spec.min_replicas.max(Size(1)));
         if initial > skala_autoscaler::REPLICAS_CEILING {
             let reason = format!("{initial} replicas are more than the most that skala runs, 10000");
             return Err(SimError::Setting { field: field("initial"), reason });
@@ -53,15 +62,20 @@ impl Control {
             drain: service.drain,
             cpu_per_server: busy_cores.map(|cores| cores / f64::from(service.station.concurrency.unwrap_or(1).max(1))),
             price: service.price_per_hour.map_or(0, |p| p.micros),
+            priority: service.priority,
+            standing: service.standing,
             desired: initial,
             moved: None,
             away_until: None,
             blind: false,
+            floor: Floor::for_policy(&service.policy),
         };
         for _ in 0..initial.0 {
             let id = control.state.next_replica;
             control.state.next_replica = ReplicaId(id.0 + 1);
-            control.replicas.add_ready(id, now);
+            // They were started before the trace began, and their start-up was measured as every other's.
+            let took = control.replicas.add_ready(id, now);
+            control.state.observe_startup(took);
         }
         Ok(control)
     }
@@ -98,7 +112,16 @@ impl Control {
 
     /// What the station may promise to those who wait.
     pub fn outlook(&self, now: Time) -> Outlook {
-        Outlook::of(self.replicas.prospects(), self.state.startup_estimate(&self.policy), true, now)
+        Outlook::of(self.replicas.prospects(), self.state.startup_estimate(&self.policy), self.may_start(), now)
+    }
+
+    /// Whether a request that arrives at no replica brings one about.
+    fn may_start(&self) -> bool {
+        match self.standing {
+            Some(Directive::Hold { replicas, .. }) => replicas.0 > 0,
+            Some(Directive::Pause { .. }) => self.desired.0 > 0,
+            None => true,
+        }
     }
 
     /// The next moment at which some replica's phase ends by itself.
@@ -162,8 +185,16 @@ impl Control {
         }
     }
 
-    /// Looks at the service. Whatever else a plan should know (a forecast) is added here, before anyone plans.
-    pub(super) fn observe(&self, index: usize, _now: Time, sight: &mut dyn Sight) -> Observation {
+    /// Lets the forecast see what came since the last tick.
+    pub(super) fn foresee(&mut self, index: usize, sight: &mut dyn Sight) {
+        let Some(floor) = &mut self.floor else { return };
+        if let Some(station) = sight.station(index) {
+            floor.feed(&station);
+        }
+    }
+
+    /// Looks at the service.
+    pub(super) fn observe(&self, index: usize, now: Time, sight: &mut dyn Sight) -> Observation {
         let station = sight.station(index);
         let load = |id, phase| match phase {
             Phase::Ready | Phase::NotReady | Phase::Draining => sight.load(index, id),
@@ -186,6 +217,8 @@ impl Control {
             current: Size(self.counts().staying()),
             replicas: self.replicas.all().iter().map(replica).collect(),
             station,
+            forecast: self.floor.as_ref().and_then(|f| f.expected(&self.policy, &self.state, now)),
+            directive: self.standing,
             signals: sight.signals(index),
             ..Observation::default()
         }
@@ -197,9 +230,9 @@ impl Control {
             desired: planned.desired,
             current: observation.current,
             min: planned.report.bounds.as_ref().map_or(self.policy.spec().min_replicas, |b| b.min),
-            held: false,
+            held: matches!(observation.directive, Some(Directive::Hold { .. })),
             price: self.price,
-            priority: 0,
+            priority: self.priority,
         }
     }
 

@@ -63,7 +63,8 @@ fn silent(platform: &Platform, network: &Network, remarks: &mut Vec<String>) {
         let fed = queue.share > 0.0 || !queue.produced_by.is_empty() || network.schedules.iter().any(|s| s.queue == i);
         if !fed {
             let name = &queue.name;
-            remarks.push(format!("Nothing comes to the queue {name}: add capacity.queues.{name}.share or madeBy, or a schedule."));
+            remarks
+                .push(format!("Nothing comes to the queue {name}: add capacity.queues.{name}.share or madeBy, or a schedule."));
         }
     }
     if platform.queues.values().any(|q| q.idempotency.is_some()) {

@@ -11,7 +11,8 @@ impl Backoff {
     /// The pause after the `failed`-th failure (from 1): doubling, with up to half of it on top by chance; never below `initial`, never
     /// above `max`.
     pub(crate) fn pause(&self, failed: u32, rng: &mut Stream) -> Duration {
-        let doubled = self.initial.saturating_mul(1u32.checked_shl(failed.saturating_sub(1).min(31)).unwrap_or(u32::MAX)).min(self.max);
+        let doubled =
+            self.initial.saturating_mul(1u32.checked_shl(failed.saturating_sub(1).min(31)).unwrap_or(u32::MAX)).min(self.max);
         let jitter: f64 = rng.random_range(0.0..0.5);
         (doubled + doubled.mul_f64(jitter)).min(self.max)
     }

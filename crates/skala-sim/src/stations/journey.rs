@@ -110,7 +110,8 @@ impl Stations {
     pub(super) fn go_on(&mut self, id: u32, host: &mut dyn Host) {
         loop {
             let journey = *self.journeys.get(id);
-            let (pools, providers) = self.calls.get(journey.service).map_or((0, 0), |c| (c.spec.pools.len(), c.spec.providers.len()));
+            let (pools, providers) =
+                self.calls.get(journey.service).map_or((0, 0), |c| (c.spec.pools.len(), c.spec.providers.len()));
             if journey.stage < pools {
                 return self.connect(id, host);
             }

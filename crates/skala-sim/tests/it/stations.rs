@@ -42,14 +42,7 @@ pub(crate) fn working(replicas: u32, queue: TaskQueue) -> Scenario {
 }
 
 pub(crate) fn provider(requests_per_minute: Option<f64>, time: Dist) -> Provider {
-    Provider {
-        name: "openai".into(),
-        requests_per_minute,
-        tokens_per_minute: None,
-        burst: 1.0,
-        in_flight: None,
-        time,
-    }
+    Provider { name: "openai".into(), requests_per_minute, tokens_per_minute: None, burst: 1.0, in_flight: None, time }
 }
 
 pub(crate) fn calls_provider(tries: u32) -> ProviderCall {
@@ -178,7 +171,8 @@ fn a_schedule_fires_by_the_wall_clock_and_makes_up_for_what_it_missed() {
         }];
         if away {
             let at = Duration::from_secs(12 * 3600);
-            s.faults = vec![Fault { service: 0, at, kind: FaultKind::ControllerRestart { lasts: Duration::from_secs(4 * 3600) } }];
+            s.faults =
+                vec![Fault { service: 0, at, kind: FaultKind::ControllerRestart { lasts: Duration::from_secs(4 * 3600) } }];
         }
         s.services[0].share = 1.0;
         let items = vec![arrival(Duration::ZERO)];
@@ -240,7 +234,14 @@ fn the_same_seed_gives_the_same_bytes() {
 fn everything(seed: u64, replicas: u32, rate: f64, failures: f64, quota: f64, connections: u32) -> Outcome {
     let mut s = scenario(seed, service(replicas, 3, Dist::Exponential { mean: 0.1 }));
     s.services[0].share = 0.5;
-    let jobs = TaskQueue { share: 0.5, failures, attempts: 3, timeout: 2 * SECOND, most: 50, ..queue("jobs", 2, Dist::Exponential { mean: 0.5 }) };
+    let jobs = TaskQueue {
+        share: 0.5,
+        failures,
+        attempts: 3,
+        timeout: 2 * SECOND,
+        most: 50,
+        ..queue("jobs", 2, Dist::Exponential { mean: 0.5 })
+    };
     let made = TaskQueue { share: 0.0, produced_by: vec![(0, 1.3)], delay: 3 * SECOND, ..jobs.clone() };
     s.network.queues = vec![jobs, TaskQueue { name: "made".into(), ..made }];
     s.network.providers = vec![Provider { in_flight: Some(2), ..provider(Some(quota), Dist::Exponential { mean: 0.2 }) }];
@@ -248,7 +249,8 @@ fn everything(seed: u64, replicas: u32, rate: f64, failures: f64, quota: f64, co
     let pool = PoolCall { pool: 0, time: Dist::Exponential { mean: 0.05 } };
     s.network.calls = vec![Calls { pools: vec![pool], providers: vec![calls_provider(2)] }];
     let loss = |at| Fault { service: 0, at: at * SECOND, kind: FaultKind::ReplicaLoss { replicas: 1 } };
-    s.faults = vec![loss(20), loss(40), Fault { service: 0, at: 60 * SECOND, kind: FaultKind::ProviderOutage { lasts: 5 * SECOND } }];
+    s.faults =
+        vec![loss(20), loss(40), Fault { service: 0, at: 60 * SECOND, kind: FaultKind::ProviderOutage { lasts: 5 * SECOND } }];
     run(&s, Poisson::new(seed, rate, 120)).0
 }
 
@@ -288,7 +290,16 @@ fn a_rag_backend_ingests_within_its_limits() {
         conserved(q);
         seen += &format!(
             "\n{}: {} came, {} done, {} dead, {} attempts, {} limited, {} timeouts, wait p95 {:.1} s, most ready {}, busy {:.0} %",
-            q.name, q.arrivals, q.done, q.dead, q.attempts, q.limited, q.timeouts, q.wait.p95, q.most_ready, q.utilisation * 100.0
+            q.name,
+            q.arrivals,
+            q.done,
+            q.dead,
+            q.attempts,
+            q.limited,
+            q.timeouts,
+            q.wait.p95,
+            q.most_ready,
+            q.utilisation * 100.0
         );
     }
     for p in &outcome.providers {

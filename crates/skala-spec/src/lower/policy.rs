@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use skala_autoscaler::{
     Behavior, CronWindow, Fallback, FallbackBehavior, Formula, MetricBehavior, MetricEntry, MetricOptions, MetricSpec,
-    PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules, SelectPolicy,
-    SignalTarget, Text,
+    PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules,
+    SelectPolicy, SignalTarget, Text,
 };
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
 
@@ -58,6 +58,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         jump_to_idle: a.jump_to_idle,
         windows: a.windows.iter().map(window).collect(),
         repairs: repairs(a.repairs.unwrap_or_default()),
+        startup_guess: service.start_up.unwrap_or(PolicySpec::default().startup_guess),
         ..PolicySpec::default()
     };
     Lowered { spec, positions }

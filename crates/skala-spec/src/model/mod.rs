@@ -26,8 +26,8 @@ pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
 pub use budget::{Budget, Floor, GivesWay};
 pub use capacity::{
-    Calls, Capacity, DatabaseCalls, Growth, Load, ProviderCalls, ProviderCapacity, QueueCapacity, Reserved, Scalability, Scenario,
-    ServiceCapacity, Sizing, Spot, Stage, StageService, Store, Times, TokenTimes,
+    Calls, Capacity, DatabaseCalls, Growth, Load, ProviderCalls, ProviderCapacity, QueueCapacity, Reserved, Scalability,
+    Scenario, ServiceCapacity, Sizing, Spot, Stage, StageService, Store, Times, TokenTimes,
 };
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};

@@ -72,8 +72,13 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Tells each service what the file promises its users, and which queues it scales by.
+    /// Tells each service what the file promises its users, what it says of its start-up, and which queues it scales by.
     pub(crate) fn keep_promises(&mut self) {
+        for (name, capacity) in self.capacity.iter().flat_map(|c| &c.services) {
+            if let (Some(service), Some(times)) = (self.services.get_mut(name), &capacity.start_up) {
+                service.start_up = times.nine_in_ten();
+            }
+        }
         for (name, objective) in &self.objectives {
             if let Some(service) = self.services.get_mut(name) {
                 service.promise = Some(objective.clone());

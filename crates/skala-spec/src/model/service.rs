@@ -75,9 +75,11 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub promise: Option<Objective>,
-    /// The queues that it scales by, with tasks per replica.
+    /// How long a replica is expected to take until it is ready, by `capacity`; filled in when the file is loaded.
     #[serde(skip)]
     #[schemars(skip)]
+    pub start_up: Option<Duration>,
+    /// The queues that it scales by, with tasks per replica.
     pub works_on: Vec<(String, f64)>,
 }
 
@@ -104,6 +106,7 @@ impl Default for Service {
             price: None,
             priority: 100,
             promise: None,
+            start_up: None,
             works_on: Vec::new(),
         }
     }

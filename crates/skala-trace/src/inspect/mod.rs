@@ -295,7 +295,10 @@ impl Counting {
     fn told(self, kind: Kind, begins: Option<Time>) -> Inspection {
         let known = self.until.saturating_sub(self.hole).as_secs_f64();
         let mean_rate = if known > 0.0 { self.requests / known } else { 0.0 };
-        let (peak_rate, peak_at, peak_over) = self.peak.best.unwrap_or_default();
+        let busiest = self.peak.best.unwrap_or_default();
+        // Of less than a minute whole seconds are counted, which the trace may not fill: then it is its own peak.
+        let (peak_rate, peak_at, peak_over) =
+            if busiest.0 < mean_rate { (mean_rate, Duration::ZERO, self.until) } else { busiest };
         Inspection {
             schema_version: SCHEMA_VERSION,
             kind: if kind == Kind::Arrivals { "arrivals" } else { "rates" },

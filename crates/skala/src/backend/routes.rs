@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use super::BackendArgs;
+use super::chance::{self, Chance};
 use super::cpu::CpuPool;
 
 /// The longest that `/cpu`, `/sleep` and one chunk of `/stream` may take, milliseconds.
@@ -47,6 +48,7 @@ static ZEROES: [u8; 64 * 1024] = [b'0'; 64 * 1024];
 struct App {
     cpu: CpuPool,
     sleepers: Option<Arc<Semaphore>>,
+    chance: Chance,
 }
 
 /// All endpoints.
@@ -55,7 +57,8 @@ struct App {
 /// When the CPU threads cannot be started.
 pub(super) fn router(args: &BackendArgs) -> std::io::Result<Router> {
     let places = args.concurrency.map(|n| Arc::new(Semaphore::new(n as usize)));
-    let app = App { cpu: CpuPool::start(args.workers)?, sleepers: places };
+    let app =
+        App { cpu: CpuPool::start(args.workers)?, sleepers: places, chance: Chance::new(args.seed, &args.replica, "service") };
     // A name that is no header value is left out rather than made up.
     let replica = HeaderValue::from_str(&args.replica).ok().filter(|name| !name.is_empty());
     Ok(Router::new()
@@ -98,13 +101,25 @@ async fn cpu(State(app): State<App>, Query(wanted): Query<Millis>) -> Response {
     }
 }
 
-async fn sleep(State(app): State<App>, Query(wanted): Query<Millis>) -> &'static str {
+#[derive(Deserialize)]
+struct Nap {
+    ms: Option<u64>,
+    /// Coefficient of variation; log-normal.
+    cv: Option<f64>,
+}
+
+async fn sleep(State(app): State<App>, Query(wanted): Query<Nap>) -> Response {
+    let cv = wanted.cv.unwrap_or(0.0);
+    if !chance::is_cv(cv) {
+        return (StatusCode::BAD_REQUEST, "cv lies between 0 and 100\n").into_response();
+    }
+    let mean = Millis { ms: wanted.ms }.or(50);
     let _place = match &app.sleepers {
         Some(places) => places.acquire().await.ok(),
         None => None,
     };
-    tokio::time::sleep(wanted.or(50)).await;
-    "slept\n"
+    tokio::time::sleep(app.chance.draw(mean, cv).min(Duration::from_millis(MAX_MS))).await;
+    "slept\n".into_response()
 }
 
 #[derive(Deserialize)]

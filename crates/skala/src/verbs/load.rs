@@ -83,6 +83,7 @@ fn plan(args: &LoadArgs) -> Result<LoadPlan, Exit> {
     plan.seed = args.seed;
     plan.timeout = args.timeout;
     plan.max_in_flight = args.max_in_flight;
+    plan.bound = args.bound;
     plan.warm_up = args.warm_up;
     plan.connections = args.connections;
     plan.keep_alive = !args.no_keep_alive;

@@ -15,4 +15,5 @@ pub mod query;
 pub mod replay;
 pub mod simulate;
 pub mod trace;
+pub mod tune;
 pub mod up;

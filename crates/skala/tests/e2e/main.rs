@@ -19,6 +19,7 @@ mod full_disk;
 mod history;
 mod import;
 mod kills;
+mod knee;
 mod limits;
 mod logs;
 mod metrics;

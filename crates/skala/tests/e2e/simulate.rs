@@ -168,6 +168,23 @@ fn drawings_have_every_policy_and_the_right_size() {
 }
 
 #[test]
+fn a_trace_may_be_packed_and_its_faults_are_told_as_skala_trace_tells_them() {
+    let platform = skala(SHOP);
+    let packed = platform.folder().join("made.csv.gz").display().to_string();
+    let torn = platform.folder().join("torn.csv.gz").display().to_string();
+    platform.ok(&["trace", "generate", "constant", "--rate", "2rps", "--for", "2m", "-o", &packed]);
+    let bytes = std::fs::read(&packed).unwrap();
+    std::fs::write(&torn, &bytes[..bytes.len() / 2]).unwrap();
+    let requests =
+        document(&platform, &["simulate", "skala.yaml", "--trace", &packed])["traces"][0]["rows"][0]["requests"].clone();
+    assert_eq!(requests, platform.json(&["trace", "inspect", &packed])["requests"]);
+    let of = |args: &[&str]| platform.run(args).stderr.lines().next().unwrap_or_default().to_owned();
+    let fault = of(&["trace", "inspect", &torn]);
+    assert!(fault.contains("incomplete"), "{fault}");
+    assert_eq!(of(&["simulate", "skala.yaml", "--trace", &torn]), fault);
+}
+
+#[test]
 fn holes_are_told_and_not_judged() {
     let platform = skala(SHOP);
     let rows = |range: std::ops::Range<u32>| range.map(|i| format!("{},300\n", i * 60)).collect::<String>();
@@ -196,7 +213,7 @@ fn bad_input_is_answered_with_a_way_out() {
     let rows: [(&[&str], i32, &str); 11] = [
         (&["--trace", "gone.csv"], 1, "cannot read the trace gone.csv"),
         (&["--trace", "empty.csv"], 1, "holds no arrivals"),
-        (&["--trace", "torn.csv"], 1, "torn.csv: the trace line 3"),
+        (&["--trace", "torn.csv"], 1, "torn.csv: line 3"),
         (&["--generate", "diurnl mean=5 for=1d"], 2, "did you mean diurnal?"),
         (&["--generate", CROWD, "--compare", "hpaa"], 2, "did you mean hpa?"),
         (&["--generate", CROWD, "--fail-if", "missedMinuts>3"], 2, "did you mean missedMinutes?"),

@@ -1,5 +1,7 @@
 //! What a replica can do, as measured or estimated, and what a service needs per load.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,15 @@ pub struct Times {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 100.0))]
     pub cv: Option<f64>,
+}
+
+impl Times {
+    /// Nine in ten take no longer (normal approximation); at most an hour. None where the spread is no number.
+    pub(crate) fn nine_in_ten(&self) -> Option<Duration> {
+        let cv = self.cv.unwrap_or(0.0);
+        let seconds = self.mean.get().as_secs_f64() * (1.0 + 1.281_552 * cv);
+        (cv >= 0.0 && seconds.is_finite()).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
+    }
 }
 
 /// Durations by tokens.

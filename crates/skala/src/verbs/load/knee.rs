@@ -10,7 +10,7 @@ use skala_load::{KneePlan, KneeReport, KneeStep, LoadPlan, Measured, Progress, S
 use super::write;
 use crate::cli::{Output, Place};
 use crate::client::Client;
-use crate::exit::{Exit, FAILED, INTERRUPTED, Outcome};
+use crate::exit::{Exit, INTERRUPTED, Outcome};
 use crate::show;
 
 /// Rate of the first step where none is given, per second.
@@ -49,6 +49,9 @@ struct Running {
 
 /// Exit 0 with a knee, 4 when the first rate is too much, 5 when the measurement was disturbed.
 pub fn run(args: &KneeArgs, load: LoadPlan, first: Option<&str>, output: Output, stop: &Stop) -> Outcome {
+    if let (Some(file), Some(service)) = (&args.write, &args.service) {
+        write::check(file, service)?;
+    }
     let running = args.service.as_deref().map(|service| ask(&args.place, service)).unwrap_or_default();
     let plan = KneePlan {
         load,
@@ -96,8 +99,11 @@ fn tell(step: &KneeStep, tty: bool) {
     let reasons = if step.reasons.is_empty() { String::new() } else { format!(": {}", step.reasons.join("; ")) };
     let back = if tty { "\r\x1b[2K" } else { "" };
     eprintln!(
-        "{back}{:.1}/s for {:.0} s: {:.1}/s answered{p95}, {:?}{reasons}",
-        step.rate, step.seconds, step.achieved_rps, step.end
+        "{back}{:.1}/s for {:.0} s: {:.1}/s answered{p95}, {}{reasons}",
+        step.rate,
+        step.seconds,
+        step.achieved_rps,
+        step.end.word()
     );
 }
 
@@ -141,9 +147,4 @@ fn show(report: &KneeReport, args: &KneeArgs, measured: &Measured) {
     if args.write.is_none() && report.exit_code() == 0 {
         show::say(capacity_yaml(args.service.as_deref().unwrap_or("api"), measured).trim_end());
     }
-}
-
-/// Reading or writing the file failed.
-pub(super) fn file_failure(what: &str, file: &std::path::Path, error: &std::io::Error) -> Exit {
-    Exit::new(FAILED, format!("{what} {}: {error}", file.display()), "paste the section that is printed without --write")
 }

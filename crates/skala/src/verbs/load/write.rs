@@ -11,29 +11,53 @@ use std::path::Path;
 
 use skala_load::{Measured, capacity_yaml};
 
-use super::knee::file_failure;
-use crate::exit::{Exit, FAILED, Outcome};
+use crate::exit::{Exit, FAILED, Outcome, USAGE};
 
-/// Writes into `file`, which is made where there is none, and shows on stderr what changed.
+/// Refuses, before minutes of measuring, a file that could not be written afterwards.
+pub fn check(file: &Path, service: &str) -> Outcome {
+    let unusable = |why: String| {
+        let help = "name a platform file that is there, or leave out --write and paste what is printed";
+        Exit::new(USAGE, format!("{} {why}", file.display()), help)
+    };
+    if !std::fs::metadata(file).map_err(|e| unusable(format!("cannot be read: {e}")))?.is_file() {
+        return Err(unusable("is not a regular file".to_owned()));
+    }
+    let text = std::fs::read_to_string(file).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+    let some = Measured { throughput_per_replica: Some(1.0), service_time: Some((1.0, 1.0)), start_up_ms: Some(1.0) };
+    edited(&text, service, &some).map(|_| ()).ok_or_else(|| {
+        let message = format!("the capacity section of {} is in a form that is not edited by line", file.display());
+        Exit::new(USAGE, message, "write it without braces, or leave out --write and paste what is printed")
+    })
+}
+
+/// Writes into `file`, and shows on stderr what changed.
 pub fn into(file: &Path, service: &str, measured: &Measured) -> Outcome {
-    let before = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(file_failure("read", file, &e)),
+    // What was measured is told whatever becomes of the file: nobody wants to measure again.
+    let paste = |message: String| {
+        Exit::new(FAILED, message, format!("it is unchanged; paste this into it:\n{}", capacity_yaml(service, measured)))
     };
-    let Some(after) = edited(&before, service, measured) else {
-        let section = capacity_yaml(service, measured);
-        return Err(Exit::new(
-            FAILED,
-            format!("{} has a capacity section in a form that is not edited by line; it is unchanged", file.display()),
-            format!("paste this into it:\n{section}"),
-        ));
-    };
-    // Beside it, then renamed: nobody ever sees half a file.
-    let beside = file.with_extension("yaml.new");
-    std::fs::write(&beside, &after).and_then(|()| std::fs::rename(&beside, file)).map_err(|e| file_failure("write", file, &e))?;
+    let before = std::fs::read_to_string(file).map_err(|e| paste(format!("cannot read {}: {e}", file.display())))?;
+    let form = || paste(format!("the capacity section of {} is in a form that is not edited by line", file.display()));
+    let after = edited(&before, service, measured).ok_or_else(form)?;
+    if after != before {
+        replace(file, &after).map_err(|e| paste(format!("cannot write {}: {e}", file.display())))?;
+    }
     eprint!("{}", difference(&before, &after));
     Ok(())
+}
+
+/// Beside it, then renamed: nobody ever sees half a file. A link stays one, and the file's permissions stay.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let file = file.canonicalize()?;
+    let beside = file.with_extension("yaml.new");
+    let written = std::fs::write(&beside, text)
+        .and_then(|()| std::fs::set_permissions(&beside, std::fs::metadata(&file)?.permissions()))
+        .and_then(|()| std::fs::rename(&beside, &file));
+    if written.is_err() {
+        // What is left of it is of no use; that it cannot be removed either changes nothing.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
 }
 
 /// Lines that went and lines that came.
@@ -47,8 +71,13 @@ fn difference(before: &str, after: &str) -> String {
     gone.chain(came).collect()
 }
 
-/// The text with the measured fields; `None` where its form is not understood.
+/// The text with the measured fields, its line ends kept; `None` where its form is not understood.
 fn edited(text: &str, service: &str, measured: &Measured) -> Option<String> {
+    let after = with_fields(text, service, measured)?;
+    Some(if text.contains("\r\n") { after.replace("\r\n", "\n").replace('\n', "\r\n") } else { after })
+}
+
+fn with_fields(text: &str, service: &str, measured: &Measured) -> Option<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let all = 0..lines.len();
     let Some((capacity, body)) = block(&lines, all, "capacity", 0)? else {
@@ -226,6 +255,14 @@ mod tests {
             cost: 1
         "#]],
         );
+    }
+
+    #[test]
+    fn keeps_line_ends() {
+        let measured = Measured { throughput_per_replica: Some(42.0), ..Measured::default() };
+        let after = edited("capacity:\r\n  services:\r\n    api:\r\n      minReplicas: 1\r\n", "api", &measured);
+        let wanted = "capacity:\r\n  services:\r\n    api:\r\n      throughputPerReplica: 42\r\n      minReplicas: 1\r\n";
+        assert_eq!(after.as_deref(), Some(wanted));
     }
 
     #[test]

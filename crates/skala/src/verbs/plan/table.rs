@@ -311,7 +311,8 @@ fn money(amount: PerMonth, plan: &Plan) -> String {
 
 /// Two decimals, with thousands apart: `2,985.98`.
 fn two(value: f64) -> String {
-    let text = format!("{value:.2}");
+    // Half a cent is rounded up, also where the nearest binary number lies a little below it.
+    let text = format!("{:.2}", value + value * 1e-12);
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
     let apart: Vec<&str> = (0..whole.len()).rev().step_by(3).map(|end| &whole[end.saturating_sub(2)..=end]).collect();
     format!("{}.{fraction}", apart.into_iter().rev().collect::<Vec<_>>().join(","))
@@ -323,8 +324,15 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let rows =
-            [(0.0, "0.00"), (999.999, "1,000.00"), (2985.984, "2,985.98"), (19_073.486, "19,073.49"), (1e6, "1,000,000.00")];
+        let rows = [
+            (0.0, "0.00"),
+            (999.999, "1,000.00"),
+            (2985.984, "2,985.98"),
+            (2759.015, "2,759.02"),
+            (9765.625, "9,765.63"),
+            (19_073.486, "19,073.49"),
+            (1e6, "1,000,000.00"),
+        ];
         for (value, wanted) in rows {
             assert_eq!(two(value), wanted);
         }

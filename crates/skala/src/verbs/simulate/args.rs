@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use skala_types::Time;
 
 use crate::cli::{Output, duration};
 
 /// What `simulate` is told.
 #[derive(Args)]
+#[command(group = ArgGroup::new("arrivals").args(["traces", "generate"]).required(true).multiple(true))]
 #[command(after_help = "\
 Conditions: METRIC>LIMIT or METRIC<LIMIT. A limit with a sign is a change from the baseline (+10%, +3, +50ms); without, it stands
 by itself (3, 500ms, 0.1% of all). Metrics: missedMinutes, missedRequests, refused, errors, replicaHours, cost, overOptimum,
@@ -25,13 +26,13 @@ pub struct SimulateArgs {
     #[arg(value_name = "PLATFORM", default_value = "skala.yaml")]
     pub file: PathBuf,
     /// Arrivals from a file, as `skala trace` reads them; repeatable
-    #[arg(long = "trace", value_name = "FILE", required_unless_present = "generate")]
+    #[arg(long = "trace", value_name = "FILE")]
     pub traces: Vec<PathBuf>,
     /// Arrivals from a generator, such as 'diurnal mean=50rps for=1d'; repeatable
     #[arg(long, value_name = "WORDS")]
     pub generate: Vec<String>,
     /// Length of a row of a trace of rates [default: the gap between its rows]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, visible_alias = "row-step", value_name = "TIME", value_parser = duration)]
     pub trace_step: Option<Duration>,
     /// Multiplies the rate of every trace
     #[arg(long, value_name = "X", default_value_t = 1.0)]

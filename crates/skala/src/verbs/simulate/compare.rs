@@ -5,6 +5,7 @@
 //!   then every contender on every trace with the same seed.
 
 use skala_sim::{Mode, Need, Outcome, Scenario, ServiceOutcome, SimError, optimum};
+use skala_trace::TraceError;
 use skala_types::{Replicas, Time};
 
 use super::args::{ModeArg, SimulateArgs};
@@ -105,7 +106,8 @@ pub fn compare(
     Ok(report)
 }
 
-fn processors() -> usize {
+/// Runs at a time where nothing is said.
+pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -113,24 +115,43 @@ fn pairs(traces: &[usize], contenders: &[usize]) -> Vec<(usize, usize)> {
     traces.iter().flat_map(|t| contenders.iter().map(move |c| (*t, *c))).collect()
 }
 
-fn failure(source: &Source, error: &SimError) -> Exit {
+/// An error of a trace or a setting, with the trace's name.
+pub fn failure(source: &Source, error: &SimError) -> Exit {
     let help = match error {
-        SimError::Trace(skala_trace::TraceError::Empty) => Some("look at it with `skala trace inspect`".to_owned()),
+        SimError::Trace(TraceError::Empty) => Some("`skala trace inspect` tells what a trace holds; --from and --until may leave nothing of it".to_owned()),
+        SimError::Trace(TraceError::Row { .. }) => Some(
+            "correct the row, or write another form of the trace with `skala trace convert`, which has --sort, --rows and --holes"
+                .to_owned(),
+        ),
         _ => None,
     };
-    Exit { code: FAILED, message: format!("{}: {error}", source.name), help }
+    // A fault of the trace is told as `skala trace` tells it.
+    let message = match error {
+        SimError::Trace(e @ TraceError::Row { .. }) => format!("{}: {e}", source.name),
+        SimError::Trace(e @ (TraceError::Empty | TraceError::Read(_))) => format!("{} {e}", source.name),
+        other => format!("{}: {other}", source.name),
+    };
+    Exit { code: FAILED, message, help }
 }
 
 /// How much load there is, and so the mode.
 fn know(args: &SimulateArgs, source: &Source) -> Result<Known, SimError> {
-    let mode = match args.mode {
+    let mode = mode(args.mode, source)?;
+    let begins = if args.begins.is_none() { source.begins()? } else { None };
+    Ok(Known { mode, begins })
+}
+
+/// The mode that was asked for, or the one that suits the trace.
+///
+/// # Errors
+/// What is wrong with the trace.
+pub fn mode(asked: ModeArg, source: &Source) -> Result<Mode, SimError> {
+    Ok(match asked {
         ModeArg::Exact => Mode::Exact,
         ModeArg::Fluid => Mode::Fluid { step: STEP },
         ModeArg::Auto if source.requests(EXACT_UP_TO)? <= EXACT_UP_TO => Mode::Exact,
         ModeArg::Auto => Mode::Fluid { step: STEP },
-    };
-    let begins = if args.begins.is_none() { source.begins()? } else { None };
-    Ok(Known { mode, begins })
+    })
 }
 
 /// The optimum of each service with an objective. What keeps it from being told is no reason to tell nothing.
@@ -184,7 +205,11 @@ fn peak(need: &Need) -> u32 {
     sizes.get(index.saturating_sub(1)).copied().unwrap_or(1)
 }
 
-fn simulate(
+/// One run, in the scenario's mode.
+///
+/// # Errors
+/// What is wrong with the trace or the scenario.
+pub fn simulate(
     scenario: &Scenario,
     source: &Source,
     progress: &mut dyn FnMut(skala_sim::Progress) -> skala_sim::Flow,
@@ -248,7 +273,8 @@ fn bound(objective: &skala_sim::Objective) -> Option<(f64, &'static str)> {
     (objective.latency < std::time::Duration::MAX).then(|| (objective.latency.as_secs_f64(), quantile(objective.quantile)))
 }
 
-fn promise(objective: &skala_sim::Objective) -> String {
+/// An objective in words.
+pub fn promise(objective: &skala_sim::Objective) -> String {
     let latency = bound(objective).map(|(seconds, q)| format!("{q} within {}", words::seconds(seconds)));
     let answered = objective.availability.map(|a| format!("{} answered", words::share_fine(a)));
     let parts: Vec<String> = latency.into_iter().chain(answered).collect();

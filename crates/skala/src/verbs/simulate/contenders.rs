@@ -14,7 +14,7 @@ use crate::exit::{Exit, FAILED, USAGE};
 use crate::files;
 
 /// The beginning of a trace that does not say: Monday, 5 January 2026, 00:00 UTC.
-const MONDAY: &str = "2026-01-05T00:00:00Z";
+pub const MONDAY: &str = "2026-01-05T00:00:00Z";
 /// The step of fluid mode: the controller's own.
 pub const STEP: std::time::Duration = std::time::Duration::from_secs(1);
 

@@ -4,21 +4,21 @@
 //! Tested: `tests/e2e/simulate.rs`, through the binary; parts in their modules.
 
 pub mod args;
-mod bar;
-mod compare;
+pub(super) mod bar;
+pub(super) mod compare;
 mod condition;
-mod contenders;
+pub(super) mod contenders;
 mod faults;
 mod figures;
 mod generate;
 mod markdown;
 mod plot;
 mod report;
-mod runs;
-mod suggest;
+pub(super) mod runs;
+pub(super) mod suggest;
 mod table;
-mod traces;
-mod words;
+pub(super) mod traces;
+pub(super) mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

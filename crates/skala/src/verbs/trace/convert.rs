@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::journal;
 use super::output::{WriteArgs, write};
 use super::source::{ChangeArgs, ReadArgs, fault, load};
 use crate::exit::{Exit, Outcome, USAGE};
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ConvertArgs) -> Outcome {
     if same(&args.input, &args.output) {
         return Err(Exit::new(USAGE, "the trace cannot be written over itself", "name another file to write"));
     }
-    let trace = load(&args.input, &args.read)?;
+    let trace = load(&args.input, &args.read, journal::STEP)?;
     let trace = args.change.apply(trace).map_err(|e| fault(&args.input, e))?;
     write(&trace, &args.input, &args.output, &args.write, args.change.to)
 }

@@ -89,7 +89,7 @@ pub enum ShapeArgs {
 #[derive(Args, Clone)]
 pub struct Common {
     /// Requests per second on average, such as 50rps or 3000/min [default: 10rps; ramp, steps, mmpp and flash: not scaled]
-    #[arg(long, value_name = "RATE", value_parser = words::rate)]
+    #[arg(long, visible_alias = "rate", value_name = "RATE", value_parser = words::rate)]
     mean: Option<f64>,
     /// How long
     #[arg(long = "for", value_name = "TIME", default_value = "1d", value_parser = duration)]

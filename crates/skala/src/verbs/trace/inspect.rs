@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use skala_trace::inspect::{Inspection, TokenStats};
 
+use super::journal;
 use super::output::bar;
 use super::source::{ChangeArgs, ReadArgs, fault, load};
 use crate::cli::Output;
@@ -27,7 +28,7 @@ pub struct InspectArgs {
 
 pub(super) fn run(args: &InspectArgs) -> Outcome {
     let bad = |e| fault(&args.file, e);
-    let trace = args.change.apply(load(&args.file, &args.read)?).map_err(bad)?;
+    let trace = args.change.apply(load(&args.file, &args.read, journal::STEP)?).map_err(bad)?;
     let bar = bar(None);
     let found = Inspection::of(&trace, |at| bar.set_position(at as u64)).map_err(bad)?;
     bar.finish_and_clear();
@@ -41,10 +42,7 @@ pub(super) fn run(args: &InspectArgs) -> Outcome {
 /// For people: a line per fact.
 fn table(i: &Inspection) -> String {
     let mut lines = Lines::default();
-    lines.add(
-        "requests",
-        format!("{:.0} ({} {})", i.requests, i.items, if i.kind == "rates" { "steps of rates" } else { "arrivals" }),
-    );
+    lines.add("requests", format!("{:.0} ({} {})", i.requests, i.items, things(i)));
     lines.add("begins", i.begins.clone().unwrap_or_else(|| "not told".into()));
     lines.add("duration", span(i.duration_seconds));
     lines.add("mean", format!("{}/s", number(i.mean_rate)));
@@ -105,6 +103,16 @@ fn number(v: f64) -> String {
         v if v >= 10.0 => format!("{v:.1}"),
         v if v >= 0.01 || v == 0.0 => format!("{v:.3}"),
         v => format!("{v:.2e}"),
+    }
+}
+
+/// What the trace consists of, in number.
+fn things(i: &Inspection) -> &'static str {
+    match (i.kind, i.items) {
+        ("rates", 1) => "step of rates",
+        ("rates", _) => "steps of rates",
+        (_, 1) => "arrival",
+        _ => "arrivals",
     }
 }
 

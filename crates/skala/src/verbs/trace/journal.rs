@@ -16,7 +16,7 @@ use crate::exit::{Exit, USAGE};
 pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Samples are gathered into steps of this length.
-const STEP: Duration = Duration::from_secs(10);
+pub const STEP: Duration = Duration::from_secs(10);
 
 /// The part of a recorded observation that counts.
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Windows {
 }
 
 /// The load of a service, from a journal.
-pub(super) fn trace(path: &Path, args: &ReadArgs) -> Result<Trace, Exit> {
+pub(super) fn trace(path: &Path, args: &ReadArgs, step: Duration) -> Result<Trace, Exit> {
     let reader = Reader::open(path).with_context(|| format!("open {}", path.display()))?;
     let service = service(&reader, path, args.service.as_deref())?;
     let mut samples = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn trace(path: &Path, args: &ReadArgs) -> Result<Trace, Exit> {
         Ok(())
     });
     read.with_context(|| format!("read {}", path.display()))?;
-    Trace::from_samples(samples, args.row_step.unwrap_or(STEP)).map_err(|e| fault(path, e))
+    Trace::from_samples(samples, args.row_step.unwrap_or(step)).map_err(|e| fault(path, e))
 }
 
 fn service(reader: &Reader, path: &Path, wanted: Option<&str>) -> Result<ServiceName, Exit> {

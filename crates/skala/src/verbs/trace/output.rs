@@ -45,7 +45,9 @@ pub enum FormArg {
 /// Writes a trace; `source` is named in faults, `length` is the whole where it is known.
 pub(super) fn write(trace: &Trace, source: &Path, to: &Path, args: &WriteArgs, length: Option<Duration>) -> Outcome {
     let stdout = to.as_os_str() == "-";
-    if !stdout && to.exists() && !args.force {
+    // A device or a pipe is written into; it is never replaced by a file.
+    let special = !stdout && to.metadata().is_ok_and(|m| !m.is_file());
+    if !stdout && !special && to.exists() && !args.force {
         return Err(Exit::new(USAGE, format!("{} exists", to.display()), "give --force to overwrite it, or another name"));
     }
     let form = match args.form {
@@ -58,9 +60,12 @@ pub(super) fn write(trace: &Trace, source: &Path, to: &Path, args: &WriteArgs, l
         let written = content(trace, source, BufWriter::with_capacity(BUFFER, std::io::stdout().lock()), form, args.step, &bar);
         return written.map(|_| ());
     }
-    let partial = Partial::new(to);
+    // A link stays a link: what it leads to is replaced.
+    let place = to.canonicalize().unwrap_or_else(|_| to.to_owned());
+    let partial = (!special).then(|| Partial::new(&place));
+    let under_way = partial.as_ref().map_or(to, |p| p.path.as_path());
     let unwritten = |e: std::io::Error| Exit { code: FAILED, message: format!("cannot write {}: {e}", to.display()), help: None };
-    let file = BufWriter::with_capacity(BUFFER, File::create(&partial.path).map_err(unwritten)?);
+    let file = BufWriter::with_capacity(BUFFER, File::create(under_way).map_err(unwritten)?);
     let count = if to.extension().is_some_and(|e| e == "gz") {
         let (count, packed) = content(trace, source, GzEncoder::new(file, Compression::fast()), form, args.step, &bar)?;
         packed.finish().and_then(|mut f| f.flush()).map_err(unwritten)?;
@@ -68,7 +73,9 @@ pub(super) fn write(trace: &Trace, source: &Path, to: &Path, args: &WriteArgs, l
     } else {
         content(trace, source, file, form, args.step, &bar)?.0
     };
-    partial.complete(to).map_err(unwritten)?;
+    if let Some(partial) = partial {
+        partial.complete(&place).map_err(unwritten)?;
+    }
     bar.finish_and_clear();
     eprintln!("wrote {count} {} to {}", if args.step.is_some() { "steps" } else { "arrivals" }, to.display());
     Ok(())

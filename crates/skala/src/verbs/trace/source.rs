@@ -193,11 +193,11 @@ impl ChangeArgs {
     }
 }
 
-/// The trace in a file; nothing of it has been read yet.
+/// The trace in a file, of which nothing has been read yet; a journal is gathered into steps of `journal_step` where `args` have none.
 ///
 /// # Errors
 /// When there is no such file, or it cannot be read more than once.
-pub fn load(path: &Path, args: &ReadArgs) -> Result<Trace, Exit> {
+pub fn load(path: &Path, args: &ReadArgs, journal_step: Duration) -> Result<Trace, Exit> {
     let unread = |e: std::io::Error| Exit { code: FAILED, message: format!("cannot read {}: {e}", path.display()), help: None };
     if !path.metadata().map_err(unread)?.is_file() {
         return Err(Exit::new(
@@ -209,7 +209,7 @@ pub fn load(path: &Path, args: &ReadArgs) -> Result<Trace, Exit> {
     let mut magic = [0; 16];
     let read = File::open(path).and_then(|mut f| f.read(&mut magic)).map_err(unread)?;
     let trace = if &magic[..read] == super::journal::MAGIC {
-        super::journal::trace(path, args)?
+        super::journal::trace(path, args, journal_step)?
     } else {
         let path: PathBuf = path.to_owned();
         Trace::read(Arc::new(move || open(&path)), args.options())
