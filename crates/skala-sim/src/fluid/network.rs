@@ -111,7 +111,10 @@ impl<'a> Stations<'a> {
             let all = self.demand(calls);
             let (input, output) = spent(c, tokens);
             let quotas = [(provider.requests_per_minute, 1.0), (provider.tokens_per_minute, input + output)];
-            quotas.into_iter().filter_map(|(q, each)| Some((q?, each))).for_each(|(q, each)| bound(q / 60.0, c.per_request * each, all * each));
+            quotas
+                .into_iter()
+                .filter_map(|(q, each)| Some((q?, each)))
+                .for_each(|(q, each)| bound(q / 60.0, c.per_request * each, all * each));
             if let Some(most) = provider.in_flight {
                 let time = provider_time(&provider.time, c, tokens).max(1e-9);
                 bound(f64::from(most), c.per_request * time, all * time);
@@ -170,7 +173,8 @@ impl<'a> Stations<'a> {
     /// What the autoscaler sees of the queues that a service works on.
     pub(super) fn signals(&self, service: usize, now: Time) -> Vec<SignalObservation> {
         let of = |(q, b): (&TaskQueue, &Backlog)| {
-            let oldest = (b.ready >= 1.0).then(|| Duration::try_from_secs_f64(b.ready / b.rates.1.max(1e-3)).unwrap_or(Duration::MAX));
+            let oldest =
+                (b.ready >= 1.0).then(|| Duration::try_from_secs_f64(b.ready / b.rates.1.max(1e-3)).unwrap_or(Duration::MAX));
             let queue = QueueObservation {
                 ready: b.ready.floor(),
                 leased: b.leased.round(),
@@ -236,7 +240,11 @@ impl Backlog {
         let taken = came.min((spec.most as f64 - inside).max(0.0));
         self.out.arrivals += taken;
         self.out.refused += came - taken;
-        if spec.delay.is_zero() { self.ready += taken } else { self.put_off(at + spec.delay.as_secs_f64(), taken) }
+        if spec.delay.is_zero() {
+            self.ready += taken
+        } else {
+            self.put_off(at + spec.delay.as_secs_f64(), taken)
+        }
         while let Some((_, n)) = self.later.front().copied().filter(|(due, _)| *due <= at) {
             self.ready += n;
             self.later.pop_front();
@@ -245,11 +253,9 @@ impl Backlog {
         let late = self.law.survival(timeout, time);
         let lasts = time.min(timeout).max(1e-9);
         let places = f64::from(ready) * f64::from(spec.per_replica);
-        let ended = self.leased * (1.0 - (-secs / lasts).exp());
-        self.leased -= ended;
-        let begun = self.ready.min((places - self.leased).max(0.0)).min(cap * secs);
+        let (begun, ended) = passes(self.leased, self.ready.min(cap * secs), places, secs, lasts);
         self.ready -= begun;
-        self.leased += begun;
+        self.leased += begun - ended;
         self.out.attempts += begun;
         let failing = 1.0 - (1.0 - spec.failures) * (1.0 - late);
         let last = failing.powi(i32::try_from(spec.attempts).unwrap_or(i32::MAX));
@@ -298,6 +304,15 @@ impl Backlog {
         out.mean_leased /= secs;
         out
     }
+}
+
+/// Of `wanted` attempts, those that begin in a step, and those that end: `dL/dt = begun - L / lasts`, with at most `places` at its end.
+fn passes(leased: f64, wanted: f64, places: f64, secs: f64, lasts: f64) -> (f64, f64) {
+    let left = (-secs / lasts).exp();
+    let most = ((places - leased * left) / (lasts * (1.0 - left))).max(0.0);
+    let rate = (wanted / secs).min(most);
+    let after = leased * left + rate * lasts * (1.0 - left);
+    (rate * secs, (leased + rate * secs - after).max(0.0))
 }
 
 fn made(queue: &TaskQueue, completed: &[f64]) -> f64 {

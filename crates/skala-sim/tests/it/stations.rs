@@ -64,7 +64,9 @@ fn erlang_wait(rate: f64, mean: f64, servers: u32) -> f64 {
 
 #[test]
 fn a_queue_waits_as_theory_says_and_little_s_law_holds() {
-    let (outcome, _) = run(&working(2, queue("jobs", 2, Dist::Exponential { mean: 1.0 })), Poisson::new(3, 3.2, 100_000));
+    let mut s = working(2, queue("jobs", 2, Dist::Exponential { mean: 1.0 }));
+    s.interval = Duration::from_secs(60);
+    let (outcome, _) = run(&s, Poisson::new(3, 3.2, 60_000));
     let q = &outcome.queues[0];
     conserved(q);
     let expected = erlang_wait(3.2, 1.0, 4);
@@ -212,7 +214,8 @@ fn workers_scale_on_the_queue_from_zero_and_back() {
     expect![[r#"
         60.25 0 0 -> 4: queueLength(jobs) 24 (target 4 per replica) wants 6; scaleUpPolicies: 6 -> 4 (policy 0)
         75.25 0 4 -> 6: queueLength(jobs) 24 (target 4 per replica) wants 6
-        385.00 0 6 -> 4: queueLength(jobs) 0 (target 4 per replica) wants 0, not active; scaleDownStabilization: 1 -> 4"#]].assert_eq(&log.lines.iter().filter(|l| l.contains("->")).take(3).cloned().collect::<Vec<_>>().join("\n"));
+        385.00 0 6 -> 4: queueLength(jobs) 0 (target 4 per replica) wants 0, not active; scaleDownStabilization: 1 -> 4"#]]
+    .assert_eq(&log.lines.iter().filter(|l| l.contains("->")).take(3).cloned().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -309,7 +312,8 @@ fn a_rag_backend_ingests_within_its_limits() {
     for s in &outcome.services {
         seen += &format!("\n{}: {:?} ready, {} scale actions, {:?} missed", s.name, s.ready, s.scale_actions, s.missed_minutes);
     }
-    seen += &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
+    seen +=
+        &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
     expect![[r#"
         Every arrival of the trace goes to web; the other services see none.
         No two tasks of a trace have the same key: idempotency changes nothing.

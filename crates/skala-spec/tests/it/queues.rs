@@ -32,18 +32,22 @@ capacity:
 
 #[test]
 fn what_the_grammar_takes() {
-    check(GOOD, expect![[r#"
+    check(
+        GOOD,
+        expect![[r#"
         skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
         skala.yaml:4:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
         skala.yaml:4:74: warning[W0502] services.worker.autoscaling.minReplicas: at zero replicas nothing can wake this service (no route leads to it and it has no metric from outside, and those are what starts the first replica) -> add a route or such a metric, or use `minReplicas: 1`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_worker_scales_by_its_queue_when_it_has_nothing_else() {
     let platform = load_in(&format!("{SERVICES}{GOOD}"), None).platform.expect("sound");
     let metrics = |name: &str| platform.services[name].policy().expect("run").expect("sound").spec().metrics.clone();
-    expect![[r#"[Queue { name: "ingestion", target: Length(2.0) }]"#]].assert_eq(&format!("{:?}", metrics("worker").iter().map(|m| &m.what).collect::<Vec<_>>()));
+    expect![[r#"[Queue { name: "ingestion", target: Length(2.0) }]"#]]
+        .assert_eq(&format!("{:?}", metrics("worker").iter().map(|m| &m.what).collect::<Vec<_>>()));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::bar::Bar;
 use super::condition::{Condition, Verdict};
 use super::contenders::{Contender, Field, Kind, STEP};
 use super::figures::Figures;
-use super::report::{PolicyNote, Report, Row, SCHEMA_VERSION, TraceReport};
+use super::report::{PolicyNote, Report, Row, SCHEMA_VERSION, Stations, TraceReport};
 use super::runs::{self, Stop};
 use super::traces::Source;
 use super::words;
@@ -98,6 +98,7 @@ pub fn compare(
             }
             let trace = trace.get_or_insert_with(|| head(&sources[*t], outcome));
             trace.rows.extend(rows(&field.contenders[*c], scenario, outcome, optimum_of(*t, *c)));
+            trace.stations.extend(stations(&field.contenders[*c], outcome));
         }
         report.traces.extend(trace);
     }
@@ -237,7 +238,19 @@ fn head(source: &Source, outcome: &Outcome) -> TraceReport {
         mode: outcome.mode.clone(),
         caveats: outcome.caveats.clone(),
         rows: Vec::new(),
+        stations: Vec::new(),
     }
+}
+
+/// What came of queues, providers and databases, where there are any.
+fn stations(contender: &Contender, outcome: &Outcome) -> Option<Stations> {
+    let any = !(outcome.queues.is_empty() && outcome.providers.is_empty() && outcome.pools.is_empty());
+    any.then(|| Stations {
+        policy: contender.name.clone(),
+        queues: outcome.queues.clone(),
+        providers: outcome.providers.clone(),
+        pools: outcome.pools.clone(),
+    })
 }
 
 /// A row per service that saw requests or moved.

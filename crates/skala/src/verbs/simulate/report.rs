@@ -60,6 +60,23 @@ pub struct TraceReport {
     pub caveats: Vec<String>,
     /// Per policy and service.
     pub rows: Vec<Row>,
+    /// Per policy, where the platform has queues, or says what its services call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stations: Vec<Stations>,
+}
+
+/// Queues, providers and databases under one policy.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stations {
+    /// The policy.
+    pub policy: String,
+    /// Its queues.
+    pub queues: Vec<skala_sim::QueueOutcome>,
+    /// Its providers.
+    pub providers: Vec<skala_sim::ProviderOutcome>,
+    /// Its databases.
+    pub pools: Vec<skala_sim::PoolOutcome>,
 }
 
 /// One policy on one service.

@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::figures::Figures;
 use super::report::{Report, Row, TraceReport};
-use super::words;
+use super::{stations, words};
 
 /// Longest name of a policy or trace in a table; longer ones lose their beginning, which for paths says least.
 const NAME: usize = 24;
@@ -66,6 +66,7 @@ pub fn render(report: &Report) -> String {
             head(&mut out, report, trace, service, rows[0]);
             let _ = writeln!(out, "{}\n\n{}\n", table(&rows, &PROMISES), table(&rows, &PRICE));
         }
+        stations::render(&mut out, &trace.stations);
     }
     for verdict in &report.conditions {
         let word = if verdict.failed { "FAILED" } else { "ok" };
