@@ -178,7 +178,8 @@ fn defaults_are_filled_in() {
                 "keep": 3
               },
               "balance": "leastRequest",
-              "priority": 100
+              "priority": 100,
+              "worksOn": []
             }
           },
           "objectives": {}

@@ -35,10 +35,9 @@ fn what_the_grammar_takes() {
     check(
         GOOD,
         expect![[r#"
-        skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
-        skala.yaml:4:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
-        skala.yaml:4:74: warning[W0502] services.worker.autoscaling.minReplicas: at zero replicas nothing can wake this service (no route leads to it and it has no metric from outside, and those are what starts the first replica) -> add a route or such a metric, or use `minReplicas: 1`
-    "#]],
+            skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+            skala.yaml:4:21: warning[W0402] services.worker.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+        "#]],
     );
 }
 
@@ -68,8 +67,7 @@ capacity:
 "#,
         expect![[r#"
             skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
-            skala.yaml:4:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
-            skala.yaml:4:74: warning[W0502] services.worker.autoscaling.minReplicas: at zero replicas nothing can wake this service (no route leads to it and it has no metric from outside, and those are what starts the first replica) -> add a route or such a metric, or use `minReplicas: 1`
+            skala.yaml:4:21: warning[W0402] services.worker.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
             skala.yaml:10:28: error[E0801] queues.one.deliver.service: there is no service `wroker` -> did you mean `worker`?
             skala.yaml:11:28: error[E0802] queues.two.deliver.service: the servers of `theirs` are run by somebody else (skala does not know how many there are to work on tasks) -> deliver to a service that skala runs
             skala.yaml:11:42: error[E0802] queues.two.deliver.path: the path has no leading slash -> start it with `/`, such as `/tasks/ingest`
