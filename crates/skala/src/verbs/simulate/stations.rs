@@ -11,9 +11,15 @@ use super::words;
 pub fn render(out: &mut String, all: &[Stations]) {
     for stations in all {
         let policy = &stations.policy;
-        stations.queues.iter().for_each(|q| drop(writeln!(out, "queue {} ({policy}): {}", q.name, queue(q))));
-        stations.providers.iter().for_each(|p| drop(writeln!(out, "provider {} ({policy}): {}", p.name, provider(p))));
-        stations.pools.iter().for_each(|p| drop(writeln!(out, "database {} ({policy}): {}", p.name, pool(p))));
+        for q in &stations.queues {
+            let _ = writeln!(out, "queue {} ({policy}): {}", q.name, queue(q));
+        }
+        for p in &stations.providers {
+            let _ = writeln!(out, "provider {} ({policy}): {}", p.name, provider(p));
+        }
+        for p in &stations.pools {
+            let _ = writeln!(out, "database {} ({policy}): {}", p.name, pool(p));
+        }
     }
     if !all.is_empty() {
         out.push('\n');
