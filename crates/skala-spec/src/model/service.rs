@@ -79,6 +79,10 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub start_up: Option<Duration>,
+    /// How long it works on a request, on average, by `capacity`; filled in when the file is loaded.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub service_time: Option<Duration>,
 }
 
 impl Default for Service {
@@ -105,6 +109,7 @@ impl Default for Service {
             priority: 100,
             promise: None,
             start_up: None,
+            service_time: None,
         }
     }
 }
