@@ -139,6 +139,9 @@ pub(crate) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     found.range("staleAfter", spec.stale_after, second, LONGEST_WINDOW);
     found.range("cpuInitialization", spec.cpu_initialization, Duration::ZERO, LONGEST_WINDOW);
     found.range("startupGuess", spec.startup_guess, Duration::ZERO, LONGEST_WINDOW);
+    if let Some(guess) = spec.service_guess {
+        found.range("serviceGuess", guess, Duration::from_micros(1), LONGEST_WINDOW);
+    }
     found.range("cooldown", spec.cooldown.unwrap_or_default(), Duration::ZERO, LONGEST_COOLDOWN);
     found.range("initialCooldown", spec.initial_cooldown, Duration::ZERO, LONGEST_COOLDOWN);
     if let Mode::Hpa(mode) = &spec.mode {

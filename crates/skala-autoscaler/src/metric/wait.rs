@@ -16,7 +16,7 @@ use super::station::{demand_is_sane, usable};
 use super::{Failure, MetricReport, Notes, Reading, Scene, Why, Window, failed, proposes, read};
 use crate::math::{ceil_replicas, sane};
 use crate::report::{InputName, Unit};
-use crate::wait::{BudgetUse, Demand, Goal, Prediction, Supply, WaitMemory, backlog_after, replicas};
+use crate::wait::{BudgetUse, Demand, Goal, Prediction, Supply, WaitMemory, Work, backlog_after, replicas};
 use crate::{MetricName, MetricSpec, Phase};
 
 /// Time from a look to the decision that follows from it.
@@ -27,9 +27,9 @@ const LONGEST_START: Duration = Duration::from_secs(600);
 const SHORTEST_KEEP: Duration = Duration::from_secs(30);
 /// And at most this long.
 const LONGEST_KEEP: Duration = Duration::from_secs(300);
-/// A backlog is worked off in one horizon, within these bounds, seconds: replicas for less time than they take to start do not
-/// pay, and a minute that is missed anyway may end late.
-const DRAIN: (f64, f64) = (20.0, 120.0);
+/// A backlog is worked off in one horizon, within these bounds, seconds: slower than 45 s it would spoil another minute, and the replicas
+/// go again as soon as nothing waits.
+const DRAIN: (f64, f64) = (10.0, 45.0);
 /// Most head-room that is bought for what may come. Jumps are larger, but too rare to pay for at all times: they are answered.
 const MOST_GROWTH: f64 = 1.2;
 
@@ -73,7 +73,9 @@ fn evaluate(scene: &Scene<'_>, promise: Promise, horizon: Duration, memory: &mut
     let windows = scene.observation.station.as_ref().expect("the caller has looked at it");
     let (name, unit) = (MetricName::PredictedWait, Unit::Seconds);
     let current = scene.current();
-    let Some(work) = memory.work.filter(|w| w.is_known(scene.now)).map(|w| w.unbiased(scene.now)) else {
+    let guessed = || scene.policy.spec().service_guess.map(|mean| Work::guessed(scene.now, mean));
+    let known = memory.work.filter(|w| w.is_known(scene.now)).map(|w| w.unbiased(scene.now));
+    let Some(work) = known.or_else(guessed) else {
         return before_the_first_answer(scene, promise, memory);
     };
     let goal = Goal { bound: promise.bound, allowed: 1.0 - promise.share, concurrency: promise.concurrency };

@@ -46,6 +46,9 @@ pub struct PolicySpec {
     pub stale_after: Duration,
     /// Expected start-up time until one has been measured. Default 10 s.
     pub startup_guess: Duration,
+    /// How long a request holds a server, on average, until that is measured; none when nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_guess: Option<Duration>,
     /// Answers that the slow window needs before its latency counts. Default 20 (and at least 1 / (1 - quantile)).
     pub latency_min_samples: u64,
     /// Size while nothing is active, below `min_replicas`. Default: none, which means 0 when `min_replicas` is 0.
@@ -84,6 +87,7 @@ impl Default for PolicySpec {
             cpu_initialization: Duration::from_secs(300),
             stale_after: Duration::from_secs(15),
             startup_guess: Duration::from_secs(10),
+            service_guess: None,
             latency_min_samples: 20,
             idle_replicas: None,
             cooldown: None,

@@ -21,6 +21,7 @@ pub(crate) use backlog::Supply;
 pub use budget::BudgetUse;
 pub use memory::WaitMemory;
 pub(crate) use staffing::{Demand, Goal, replicas};
+pub(crate) use work::Work;
 
 use std::time::Duration;
 

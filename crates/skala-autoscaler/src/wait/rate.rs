@@ -5,6 +5,7 @@
 //! Method: two averages, a minute and five; each begins anew when a shorter window contradicts it by more than chance
 //!   explains (Lepski's rule: the longest window that no shorter one contradicts). Chance is Poisson's, times the index of
 //!   dispersion of counts, measured on neighbouring slow windows, where a drift of the rate cancels.
+//!   Two more averages never begin anew; their distance is the slope of a steep rise, and corrects the lag of an average.
 //! Invariants: finite and >= 0; the same moment twice changes nothing.
 //! Tested: `wait::tests`.
 
@@ -17,6 +18,13 @@ use skala_types::{StationSample, Time};
 const MINUTE: f64 = 60.0;
 /// Memory of the long average.
 const LEVEL: f64 = 300.0;
+/// Memories of the two averages whose distance is the slope; they never begin anew, so that a steep ramp has one, too.
+const QUICK: f64 = 30.0;
+const SLOW: f64 = 90.0;
+/// Deviations below which a slope is chance.
+const SLOPE: f64 = 4.0;
+/// How long a slope goes on: it is damped to 1/e in this time, seconds. A jump looks like a slope for a minute.
+const GOES_ON: f64 = 60.0;
 /// Deviations that contradict an average: one look in some hundreds errs, and errs only towards the quicker window.
 const CONTRADICTION: f64 = 3.0;
 /// The same for the fast window, which is looked at ten times as often.
@@ -40,6 +48,11 @@ impl Mean {
         self.filled = (self.filled + step).min(memory);
     }
 
+    /// How long ago its middle is, seconds: half of what it covers, and all of its memory once that is full.
+    fn age(&self, memory: f64) -> f64 {
+        if self.filled < memory { self.filled / 2.0 } else { memory }
+    }
+
     /// Begins anew when a rate over `length` seconds contradicts it.
     fn yield_to(&mut self, rate: f64, length: f64, deviations: f64, dispersion: f64) {
         let noise = dispersion * self.value.max(rate).max(1.0 / length) * (1.0 / length + 1.0 / self.filled.max(1.0));
@@ -56,6 +69,10 @@ pub(crate) struct Rate {
     at: Time,
     minute: Mean,
     level: Mean,
+    #[serde(default)]
+    quick: Mean,
+    #[serde(default)]
+    slow: Mean,
     dispersion: f64,
     pairs: f64,
     pair_at: Time,
@@ -66,7 +83,17 @@ impl Rate {
     pub(crate) fn starting(now: Time, slow: &StationSample) -> Rate {
         let first = Mean { value: slow.arrival_rate(), filled: slow.window.as_secs_f64() };
         let pair_count = slow.arrivals as f64;
-        Rate { at: now, minute: first, level: first, dispersion: 1.0, pairs: 0.0, pair_at: slow.at, pair_count }
+        Rate {
+            at: now,
+            minute: first,
+            level: first,
+            quick: first,
+            slow: first,
+            dispersion: 1.0,
+            pairs: 0.0,
+            pair_at: slow.at,
+            pair_count,
+        }
     }
 
     /// Takes in one look.
@@ -85,6 +112,8 @@ impl Rate {
         let fresh = if quick > 0.0 && step < 2.0 * quick { fast.arrival_rate() } else { slow.arrival_rate() };
         self.minute.feed(fresh, step, MINUTE);
         self.level.feed(fresh, step, LEVEL);
+        self.quick.feed(fresh, step, QUICK);
+        self.slow.feed(fresh, step, SLOW);
         let noise = self.dispersion();
         if quick > 0.0 {
             // Down, the slow window is early enough.
@@ -119,7 +148,18 @@ impl Rate {
 
     /// Arrivals per second now.
     pub(crate) fn now(&self) -> f64 {
-        self.minute.value.max(self.level.value).max(0.0)
+        let steep = self.quick.value + self.slope() * self.quick.age(QUICK);
+        self.minute.value.max(self.level.value).max(steep.min(2.0 * self.minute.value)).max(0.0)
+    }
+
+    /// Rise per second by the two averages that never begin anew, where it is more than chance.
+    fn slope(&self) -> f64 {
+        let apart = self.slow.age(SLOW) - self.quick.age(QUICK);
+        let rise = self.quick.value - self.slow.value;
+        // Variance of the difference of two exponential averages of white noise.
+        let shares = 1.0 / (2.0 * QUICK) + 1.0 / (2.0 * SLOW) - 2.0 / (QUICK + SLOW);
+        let noise = (self.dispersion() * self.slow.value.max(1.0 / SLOW) * shares).sqrt();
+        if apart < QUICK || rise < SLOPE * noise { 0.0 } else { rise / apart }
     }
 
     /// The standard deviation of that estimate.
@@ -139,6 +179,7 @@ impl Rate {
     pub(crate) fn after(&self, ahead: Duration) -> f64 {
         let damped = LEVEL * (1.0 - (-ahead.as_secs_f64() / LEVEL).exp());
         // A trend doubles nothing: what grows faster is a jump, and jumps are seen, not extrapolated.
-        (self.now() + self.trend().max(0.0) * damped).min(2.0 * self.now())
+        let steep = self.slope() * GOES_ON * (1.0 - (-ahead.as_secs_f64() / GOES_ON).exp());
+        (self.now() + (self.trend().max(0.0) * damped).max(steep)).min(2.0 * self.now())
     }
 }

@@ -76,6 +76,11 @@ impl Work {
         Some(Work { at: now, since: now.minus(slow.window), weight: count, busy, mean, scv })
     }
 
+    /// What somebody says of it before it was measured.
+    pub(crate) fn guessed(now: Time, mean: Duration) -> Work {
+        Work { at: now, since: now, weight: 0.0, busy: 0.0, mean: mean.as_secs_f64(), scv: GUESS }
+    }
+
     /// Takes in one look.
     pub(crate) fn feed(&mut self, now: Time, slow: &StationSample) {
         let step = now.since(self.at).as_secs_f64();

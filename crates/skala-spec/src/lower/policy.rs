@@ -58,6 +58,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         jump_to_idle: a.jump_to_idle,
         windows: a.windows.iter().map(window).collect(),
         repairs: repairs(a.repairs.unwrap_or_default()),
+        service_guess: service.service_time,
         startup_guess: service.start_up.unwrap_or(PolicySpec::default().startup_guess),
         ..PolicySpec::default()
     };

@@ -1,5 +1,7 @@
 //! The top of the file: the platform's name, its gateway, admin API, prices, services, routes, objectives, and what bounds them.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,12 @@ use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
 use super::{Budget, Capacity, Database, LatencyTargets, Provider, Queue, Route, Schedule, Service};
+use super::{Budget, Capacity, Database, LatencyTargets, Provider, Route, Service, Times};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
+
+/// Service times that a policy takes from the file lie within these.
+const SHORTEST_SERVICE: Duration = Duration::from_micros(1);
+const LONGEST_SERVICE: Duration = Duration::from_secs(3600);
 
 /// A platform: the services of one AI backend, and how requests reach them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,10 +80,13 @@ pub struct Platform {
 
 impl Platform {
     /// Tells each service what the file promises its users, what it says of its start-up, and which queues it scales by.
+    /// Tells each service what the file promises its users, and what it says of its times.
     pub(crate) fn keep_promises(&mut self) {
         for (name, capacity) in self.capacity.iter().flat_map(|c| &c.services) {
-            if let (Some(service), Some(times)) = (self.services.get_mut(name), &capacity.start_up) {
-                service.start_up = times.nine_in_ten();
+            if let Some(service) = self.services.get_mut(name) {
+                service.start_up = capacity.start_up.as_ref().and_then(Times::nine_in_ten);
+                let mean = capacity.service_time.as_ref().map(|times| times.mean.get());
+                service.service_time = mean.filter(|mean| (SHORTEST_SERVICE..=LONGEST_SERVICE).contains(mean));
             }
         }
         for (name, objective) in &self.objectives {

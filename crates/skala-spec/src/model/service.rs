@@ -81,6 +81,10 @@ pub struct Service {
     pub start_up: Option<Duration>,
     /// The queues that it scales by, with tasks per replica.
     pub works_on: Vec<(String, f64)>,
+    /// How long it works on a request, on average, by `capacity`; filled in when the file is loaded.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub service_time: Option<Duration>,
 }
 
 impl Default for Service {
@@ -108,6 +112,7 @@ impl Default for Service {
             promise: None,
             start_up: None,
             works_on: Vec::new(),
+            service_time: None,
         }
     }
 }
