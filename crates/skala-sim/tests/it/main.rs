@@ -11,3 +11,4 @@ mod random;
 mod rivals;
 mod support;
 mod theory;
+mod tune;

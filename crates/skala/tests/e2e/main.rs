@@ -35,6 +35,7 @@ mod simulate;
 mod stop;
 mod streams;
 mod trace;
+mod tune;
 mod up;
 mod upstreams;
 mod zero;

@@ -63,7 +63,7 @@ fn one(out: &mut String, report: &Report, service: &ServiceReport) {
     if !changed.is_empty() {
         let mut table = show::table(&["SETTING", "NOW", "FOUND", "SEARCHED"], &[]);
         for setting in &changed {
-            let found = setting.found.as_ref().map(skala_sim::tune::Value::yaml).unwrap_or_default();
+            let found = setting.found.as_ref().map(skala_sim::tune::Value::told).unwrap_or_default();
             let [least, most] = &setting.range;
             table.add_row([setting.name.clone(), short(&setting.now), found, format!("{} to {}", short(least), short(most))]);
         }
@@ -119,9 +119,10 @@ fn change(now: &Effect, found: &Effect) -> String {
 fn verdict(report: &Report, service: &ServiceReport) -> String {
     let pair = service.held_back;
     let misses = format!("{} missed minutes instead of {}", pair.found.missed_minutes, pair.now.missed_minutes);
-    let price = match change(&pair.now, &pair.found) {
-        change if change.is_empty() => String::new(),
-        change => format!(" at {change} cost"),
+    let price = match pair.found.paid() / pair.now.paid() - 1.0 {
+        share if !share.is_finite() => String::new(),
+        share if share < 0.0 => format!(" at {} less cost", words::share(-share)),
+        share => format!(" at {} more cost", words::share(share)),
     };
     match service.verdict {
         Verdict::Better if report.written => format!("Written: {misses}{price} on what was held back."),

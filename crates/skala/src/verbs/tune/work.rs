@@ -268,7 +268,7 @@ impl Work {
             if front.last().is_some_and(|p| p.effect.missed_minutes <= effect.missed_minutes) {
                 continue;
             }
-            let settings = self.changes(point).iter().map(|c| format!("{} {}", c.knob.name(), c.value.yaml())).collect();
+            let settings = self.changes(point).iter().map(|c| format!("{} {}", c.knob.name(), c.value.told())).collect();
             front.push(FrontPoint { effect, settings });
         }
         front
