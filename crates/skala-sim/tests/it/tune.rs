@@ -51,13 +51,17 @@ fn searched(text: &str) -> Vec<Knob> {
 
 #[track_caller]
 fn check(text: &str, expected: Expect) {
-    let line = |k: &Knob| format!("{}: {} in {} values, {} to {}\n", k.name(), k.now, k.values.len(), k.told(0), k.told(k.values.len() - 1));
+    let line = |k: &Knob| {
+        format!("{}: {} in {} values, {} to {}\n", k.name(), k.now, k.values.len(), k.told(0), k.told(k.values.len() - 1))
+    };
     expected.assert_eq(&searched(text).iter().map(line).collect::<String>());
 }
 
 #[test]
 fn every_policy_has_its_settings_and_ranges() {
-    check(&file(MANY, true), expect![[r#"
+    check(
+        &file(MANY, true),
+        expect![[r#"
         minReplicas: 3 in 26 values, 2 to 40
         metrics.0.cpu: 70% in 14 values, 30% to 95%
         metrics.1.concurrency.target: 2.5 in 11 values, 2 to 6.2
@@ -65,41 +69,57 @@ fn every_policy_has_its_settings_and_ranges() {
         metrics.3.latency.p95: 400ms in 17 values, 160ms to 990ms
         tolerance: 7% in 8 values, 0% to 30%
         behavior.scaleUp.stabilizationWindowSeconds: not given (0) in 7 values, not given (0) to 300
-        behavior.scaleUp.policies: not given in 6 values, [{type: Percent, value: 25, periodSeconds: 15}] to [{type: Percent, value: 400, periodSeconds: 15}]
+        behavior.scaleUp.policies: not given in 6 values, 25% per 15s to 400% per 15s
         behavior.scaleDown.stabilizationWindowSeconds: 240 in 12 values, 0 to 3600
-        behavior.scaleDown.policies: [{"type":"Pods","value":1,"periodSeconds":30},{"type":"Percent","value":10,"periodSeconds":60}] in 6 values, [{type: Percent, value: 5, periodSeconds: 60}] to [{type: Percent, value: 100, periodSeconds: 60}]
-    "#]]);
-    check(&file("      {minReplicas: 1, maxReplicas: 8}\n", true), expect![[r#"
+        behavior.scaleDown.policies: 1 per 30s, 10% per 60s in 6 values, 5% per 60s to 100% per 60s
+    "#]],
+    );
+    check(
+        &file("      {minReplicas: 1, maxReplicas: 8}\n", true),
+        expect![[r#"
         minReplicas: 1 in 8 values, 1 to 8
         behavior.scaleDown.stabilizationWindowSeconds: not given (300) in 12 values, 0 to 3600
-        behavior.scaleDown.policies: not given in 6 values, [{type: Percent, value: 5, periodSeconds: 60}] to not given
-    "#]]);
-    check(&file("      {minReplicas: 0, maxReplicas: 1000, metrics: [cpu: 300m]}\n", false), expect![[r#"
+        behavior.scaleDown.policies: not given in 6 values, 5% per 60s to not given
+    "#]],
+    );
+    check(
+        &file("      {minReplicas: 0, maxReplicas: 1000, metrics: [cpu: 300m]}\n", false),
+        expect![[r#"
         minReplicas: 0 in 25 values, 0 to 1000
         metrics.0.cpu: 300m in 17 values, 120m to 740m
         tolerance: 10% in 7 values, 0% to 30%
         behavior.scaleUp.stabilizationWindowSeconds: not given (0) in 7 values, not given (0) to 300
-        behavior.scaleUp.policies: not given in 6 values, [{type: Percent, value: 25, periodSeconds: 15}] to [{type: Percent, value: 400, periodSeconds: 15}]
+        behavior.scaleUp.policies: not given in 6 values, 25% per 15s to 400% per 15s
         behavior.scaleDown.stabilizationWindowSeconds: not given (300) in 12 values, 0 to 3600
-        behavior.scaleDown.policies: not given in 6 values, [{type: Percent, value: 5, periodSeconds: 60}] to not given
-    "#]]);
-    check(&file("      {mode: hpa, maxReplicas: 8, metrics: [cpu: 70%]}\n", false), expect![[r#"
+        behavior.scaleDown.policies: not given in 6 values, 5% per 60s to not given
+    "#]],
+    );
+    check(
+        &file("      {mode: hpa, maxReplicas: 8, metrics: [cpu: 70%]}\n", false),
+        expect![[r#"
         minReplicas: 1 in 8 values, 1 to 8
         metrics.0.cpu: 70% in 14 values, 30% to 95%
         tolerance: 10% in 7 values, 0% to 30%
         behavior.scaleUp.stabilizationWindowSeconds: not given (0) in 7 values, not given (0) to 300
-        behavior.scaleUp.policies: not given in 6 values, [{type: Percent, value: 25, periodSeconds: 15}] to [{type: Percent, value: 400, periodSeconds: 15}]
+        behavior.scaleUp.policies: not given in 6 values, 25% per 15s to 400% per 15s
         behavior.scaleDown.stabilizationWindowSeconds: not given (300) in 12 values, 0 to 3600
-        behavior.scaleDown.policies: not given in 6 values, [{type: Percent, value: 5, periodSeconds: 60}] to not given
-    "#]]);
-    check(&file("      {mode: knative, maxReplicas: 8}\n", false), expect![[r#"
+        behavior.scaleDown.policies: not given in 6 values, 5% per 60s to not given
+    "#]],
+    );
+    check(
+        &file("      {mode: knative, maxReplicas: 8}\n", false),
+        expect![[r#"
         minReplicas: 1 in 8 values, 1 to 8
-    "#]]);
-    check(&file("      {minReplicas: 8, maxReplicas: 8}\n", true), expect![[r#"
+    "#]],
+    );
+    check(
+        &file("      {minReplicas: 8, maxReplicas: 8}\n", true),
+        expect![[r#"
         minReplicas: 8 in 7 values, 2 to 8
         behavior.scaleDown.stabilizationWindowSeconds: not given (300) in 12 values, 0 to 3600
-        behavior.scaleDown.policies: not given in 6 values, [{type: Percent, value: 5, periodSeconds: 60}] to not given
-    "#]]);
+        behavior.scaleDown.policies: not given in 6 values, 5% per 60s to not given
+    "#]],
+    );
 }
 
 #[test]
@@ -131,7 +151,9 @@ fn every_value_is_within_bounds_and_stands_in_the_file_as_it_is_applied() {
                 let edited = edit::set(&text, &path, &value.yaml()).unwrap();
                 let again = loaded(&edited);
                 assert!(again.platform.as_ref() == Some(&wanted), "{edited}\n{:?}", again.problems);
-                for comment in text.lines().filter_map(|l| l.split_once(" #")).filter(|(_, c)| !c.contains("one") && !c.contains("slowly")) {
+                for comment in
+                    text.lines().filter_map(|l| l.split_once(" #")).filter(|(_, c)| !c.contains("one") && !c.contains("slowly"))
+                {
                     assert!(edited.contains(comment.1), "{edited}");
                 }
                 *tried.entry(knob.name()).or_default() += 1;

@@ -32,7 +32,11 @@ capacity:
 const LOAD: &str = "mmpp rates=4,12 stays=10m,4m for=1h";
 
 fn tune<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let common = ["tune", "skala.yaml", "--generate", LOAD, "--budget", "24", "--mode", "fluid"];
+    within("24", more)
+}
+
+fn within<'a>(budget: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let common = ["tune", "skala.yaml", "--generate", LOAD, "--budget", budget, "--mode", "fluid"];
     common.into_iter().chain(more.iter().copied()).collect()
 }
 
@@ -80,7 +84,37 @@ fn a_badly_tuned_file_gets_better_on_what_was_held_back() {
     let platform = skala(SHOP);
     let run = platform.run(&tune(&[]));
     let trimmed: Vec<&str> = run.stdout.lines().map(str::trim_end).collect();
-    expect![[""]].assert_eq(&format!("exit {}\n{}\n{}", run.code.unwrap(), trimmed.join("\n"), run.stderr));
+    expect![[r#"
+        exit 0
+        api on mmpp rates=4,12 stays=10m,4m for=1h: objective p95 within 500ms
+        23 settings tried on the first 42m in fluid mode; judged on the other 18m in fluid mode
+
+        SETTING      NOW  FOUND  SEARCHED
+        minReplicas  6    3      2 to 12
+
+                          MISSED MIN  OF ALL  MISSED REQ  COST EUR  CHANGE  ACTIONS
+        searched   now             0      0%       0.67%      0.19                0
+                   found           0      0%       0.67%      0.09    -50%        0
+        held back  now             0      0%       0.67%      0.08                0
+                   found           0      0%       0.67%      0.04    -50%        0
+
+        Recommended: 0 missed minutes instead of 0 at 50% less cost on what was held back.
+
+        seed 1; goal: least product of cost and missed minutes, with no more missed minutes than now and at most twice the cost
+
+        --- skala.yaml
+        +++ skala.yaml
+        @@ -7,7 +7,7 @@
+             waiting: {max: 50, timeout: 5s}
+             resources: {requests: {cpu: '1', memory: 1Gi}}
+             autoscaling:
+        -      minReplicas: 6   # set on a bad day
+        +      minReplicas: 3   # set on a bad day
+               maxReplicas: 12
+               metrics:
+                 - concurrency: 0.5 # far too careful
+    "#]]
+    .assert_eq(&format!("exit {}\n{}\n{}", run.code.unwrap(), trimmed.join("\n"), run.stderr));
     assert_eq!(read(&platform), SHOP, "without --write the file stays");
 }
 
@@ -103,9 +137,9 @@ fn the_diff_applies_and_is_what_write_writes() {
 #[test]
 fn threads_change_nothing_and_the_budget_is_kept() {
     let platform = skala(SHOP);
-    let run = |jobs: &str, budget: &str| platform.run(&tune(&["--jobs", jobs, "--budget", budget, "-o", "json"])).stdout;
-    let one = run("1", "12");
-    assert_eq!(one, run("3", "12"));
+    let run = |jobs: &str| platform.run(&within("12", &["--jobs", jobs, "-o", "json"])).stdout;
+    let one = run("1");
+    assert_eq!(one, run("3"));
     let document: Value = serde_json::from_str(&one).unwrap();
     assert_eq!(document["schemaVersion"], 1);
     let tried = document["services"][0]["evaluations"].as_u64().unwrap();
@@ -114,7 +148,8 @@ fn threads_change_nothing_and_the_budget_is_kept() {
 
 #[test]
 fn what_cannot_be_edited_in_place_is_given_to_paste() {
-    let anchored = SHOP.replace("autoscaling:\n      minReplicas: 6   # set on a bad day", "autoscaling: &scale\n      minReplicas: 6");
+    let anchored =
+        SHOP.replace("autoscaling:\n      minReplicas: 6   # set on a bad day", "autoscaling: &scale\n      minReplicas: 6");
     let second = "  other: {command: [server, $PORT], concurrency: 2, autoscaling: *scale}\nobjectives:\n";
     let platform = skala(&anchored.replace("objectives:\n", second));
     let found = document(&platform, &tune(&["--service", "api", "--write"]));
@@ -126,11 +161,94 @@ fn what_cannot_be_edited_in_place_is_given_to_paste() {
 #[test]
 fn bad_input_is_told_with_a_way_out() {
     let promise = "objectives:\n  api: {latency: {p95: 500ms}}\n";
-    fails(&SHOP.replace(promise, ""), &tune(&[]), expect![[""]]);
-    fails(&SHOP.replace("maxReplicas: 12", "maxReplicas: 6"), &tune(&[]), expect![[""]]);
-    fails(SHOP, &["tune", "skala.yaml", "--generate", "constant rate=5rps for=12m"], expect![[""]]);
-    fails(SHOP, &tune(&["--service", "web"]), expect![[""]]);
-    fails(SHOP, &["tune", "skala.yaml", "--trace", "missing.csv"], expect![[""]]);
-    fails(SHOP, &tune(&["--split", "95%"]), expect![[""]]);
-    fails(SHOP, &tune(&["--allow-cost", "much"]), expect![[""]]);
+    fails(
+        &SHOP.replace(promise, ""),
+        &tune(&[]),
+        expect![[r#"
+        exit 1
+        error: skala.yaml: api has no objective, so nothing can be better or worse
+        help: add `objectives: {api: {latency: {p95: 500ms}}}` with what is promised
+    "#]],
+    );
+    fails(
+        &SHOP.replace("maxReplicas: 12", "maxReplicas: 6"),
+        &tune(&[]),
+        expect![[r#"
+        exit 0
+        api on mmpp rates=4,12 stays=10m,4m for=1h: objective p95 within 500ms
+        23 settings tried on the first 42m in fluid mode; judged on the other 18m in fluid mode
+
+        SETTING      NOW  FOUND  SEARCHED  
+        minReplicas  6    2      2 to 6    
+
+                          MISSED MIN  OF ALL  MISSED REQ  COST EUR  CHANGE  ACTIONS  
+        searched   now             0      0%       0.67%      0.19                0  
+                   found           0      0%       0.67%      0.06    -67%        0  
+        held back  now             0      0%       0.67%      0.08                0  
+                   found           0      0%       0.67%      0.03    -64%        1  
+
+        Recommended: 0 missed minutes instead of 0 at 64% less cost on what was held back.
+
+        seed 1; goal: least product of cost and missed minutes, with no more missed minutes than now and at most twice the cost
+
+        --- skala.yaml
+        +++ skala.yaml
+        @@ -7,7 +7,7 @@
+             waiting: {max: 50, timeout: 5s}
+             resources: {requests: {cpu: '1', memory: 1Gi}}
+             autoscaling:
+        -      minReplicas: 6   # set on a bad day
+        +      minReplicas: 2   # set on a bad day
+               maxReplicas: 6
+               metrics:
+                 - concurrency: 0.5 # far too careful
+    "#]],
+    );
+    fails(
+        SHOP,
+        &["tune", "skala.yaml", "--generate", "constant rate=5rps for=12m"],
+        expect![[r#"
+        exit 1
+        error: constant rate=5rps for=12m is too short to split: 8m to search on and 4m to judge by, and each needs 10m
+        help: give a longer trace, or another --split
+    "#]],
+    );
+    fails(
+        SHOP,
+        &tune(&["--service", "web"]),
+        expect![[r#"
+        exit 1
+        error: --service web: the platform has no such service
+        help: it has api
+    "#]],
+    );
+    fails(
+        SHOP,
+        &["tune", "skala.yaml", "--trace", "missing.csv"],
+        expect![[r#"
+        exit 1
+        error: cannot read the trace missing.csv: No such file or directory (os error 2)
+        help: name a file with arrivals, or use --generate
+    "#]],
+    );
+    fails(
+        SHOP,
+        &tune(&["--split", "95%"]),
+        expect![[r#"
+        exit 2
+        error: invalid value '95%' for '--split <PERCENT>': write a percentage from 10% to 90%, such as 70%
+
+        For more information, try '--help'.
+    "#]],
+    );
+    fails(
+        SHOP,
+        &tune(&["--allow-cost", "much"]),
+        expect![[r#"
+        exit 2
+        error: invalid value 'much' for '--allow-cost <PERCENT>': write a percentage such as 20%
+
+        For more information, try '--help'.
+    "#]],
+    );
 }
