@@ -170,39 +170,24 @@ fn bad_input_is_told_with_a_way_out() {
         help: add `objectives: {api: {latency: {p95: 500ms}}}` with what is promised
     "#]],
     );
+    let fixed = format!("platform: shop\nservices:\n  api: {{command: [server, $PORT], concurrency: 2, replicas: 3}}\n{promise}");
     fails(
-        &SHOP.replace("maxReplicas: 12", "maxReplicas: 6"),
+        &fixed,
         &tune(&[]),
         expect![[r#"
-        exit 0
-        api on mmpp rates=4,12 stays=10m,4m for=1h: objective p95 within 500ms
-        23 settings tried on the first 42m in fluid mode; judged on the other 18m in fluid mode
-
-        SETTING      NOW  FOUND  SEARCHED  
-        minReplicas  6    2      2 to 6    
-
-                          MISSED MIN  OF ALL  MISSED REQ  COST EUR  CHANGE  ACTIONS  
-        searched   now             0      0%       0.67%      0.19                0  
-                   found           0      0%       0.67%      0.06    -67%        0  
-        held back  now             0      0%       0.67%      0.08                0  
-                   found           0      0%       0.67%      0.03    -64%        1  
-
-        Recommended: 0 missed minutes instead of 0 at 64% less cost on what was held back.
-
-        seed 1; goal: least product of cost and missed minutes, with no more missed minutes than now and at most twice the cost
-
-        --- skala.yaml
-        +++ skala.yaml
-        @@ -7,7 +7,7 @@
-             waiting: {max: 50, timeout: 5s}
-             resources: {requests: {cpu: '1', memory: 1Gi}}
-             autoscaling:
-        -      minReplicas: 6   # set on a bad day
-        +      minReplicas: 2   # set on a bad day
-               maxReplicas: 6
-               metrics:
-                 - concurrency: 0.5 # far too careful
-    "#]],
+            exit 1
+            error: skala.yaml: no service scales, so there is nothing to tune
+            help: give one `autoscaling: {minReplicas: 1, maxReplicas: 8}`
+        "#]],
+    );
+    fails(
+        &fixed,
+        &tune(&["--service", "api"]),
+        expect![[r#"
+            exit 1
+            error: skala.yaml: api has nothing to tune: its size is fixed
+            help: give it `autoscaling` with a `maxReplicas` above 1
+        "#]],
     );
     fails(
         SHOP,

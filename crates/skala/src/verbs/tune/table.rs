@@ -24,6 +24,8 @@ pub fn render(report: &Report) -> String {
     if report.interrupted {
         out += "interrupted: this is the best so far, judged in fluid mode\n";
     }
+    // Cells are as wide as their columns; nothing follows the last one.
+    out = out.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     if let Some(diff) = &report.diff {
         let _ = write!(out, "\n{diff}");
     }
@@ -131,7 +133,8 @@ fn verdict(report: &Report, service: &ServiceReport) -> String {
         Verdict::Better if report.written => format!("Written: {misses}{price} on what was held back."),
         Verdict::Better => format!("Recommended: {misses}{price} on what was held back."),
         Verdict::Overfitted => format!(
-            "Not recommended, because it is overfitted: it is better where it was searched, but {misses}{price} on what was held back is no gain by this goal. A longer trace, or another goal, may help."
+            "Not recommended, it is overfitted: the goal is met where it was searched, and not on what was held back, with \
+             {misses}{price}.\nA longer trace, another --split or a wider limit may help."
         ),
         Verdict::NothingBetter => "Nothing better was found: the file stays as it is.".to_owned(),
     }
