@@ -18,6 +18,9 @@ use skala_types::Streams;
 /// A value of each knob, as its position in the knob's list.
 pub type Point = Vec<usize>;
 
+/// What each point of a round comes to; `None` ends the search.
+pub type Evaluate<'a, E> = dyn FnMut(&[Point]) -> Option<Vec<Option<E>>> + 'a;
+
 /// Points that are evaluated before the next are chosen: the same for any number of threads.
 const ROUND: usize = 8;
 /// Points drawn, times the budget, after which a small grid is taken to be exhausted.
@@ -51,11 +54,11 @@ pub struct Found<E> {
 
 /// Searches. `evaluate` gives what each point of a round came to, `None` for one that cannot stand, or ends the search; `order` says
 /// which of two is better (`Less`); `nearly` whether the first, which changes less, is as good but for a trifle.
-pub fn search<E: Clone>(
-    what: &Search,
-    evaluate: &mut dyn FnMut(&[Point]) -> Option<Vec<Option<E>>>,
-    order: &dyn Fn(&E, &E) -> Ordering,
-    nearly: &dyn Fn(&E, &E) -> bool,
+pub fn search<'a, E: Clone>(
+    what: &'a Search,
+    evaluate: &'a mut Evaluate<'a, E>,
+    order: &'a dyn Fn(&E, &E) -> Ordering,
+    nearly: &'a dyn Fn(&E, &E) -> bool,
 ) -> Found<E> {
     let mut run = Run { what, evaluate, order, nearly, tried: BTreeMap::new(), interrupted: false };
     let best = run.all();
@@ -64,7 +67,7 @@ pub fn search<E: Clone>(
 
 struct Run<'a, E> {
     what: &'a Search,
-    evaluate: &'a mut dyn FnMut(&[Point]) -> Option<Vec<Option<E>>>,
+    evaluate: &'a mut Evaluate<'a, E>,
     order: &'a dyn Fn(&E, &E) -> Ordering,
     nearly: &'a dyn Fn(&E, &E) -> bool,
     tried: BTreeMap<Point, Option<E>>,
