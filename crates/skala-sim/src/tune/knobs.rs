@@ -31,7 +31,7 @@ const TOLERANCES: [u32; 7] = [0, 2, 5, 10, 15, 20, 30];
 const UP_WINDOWS: [u32; 6] = [0, 15, 30, 60, 120, 300];
 /// Windows for shrinking, seconds.
 const DOWN_WINDOWS: [u32; 11] = [0, 30, 60, 120, 180, 300, 450, 600, 900, 1800, 3600];
-/// Growth per 15 s, percent; and without a limit.
+/// Growth per 15 s, percent.
 const UP_PACES: [u32; 5] = [25, 50, 100, 200, 400];
 /// Shrinking per minute, percent.
 const DOWN_PACES: [u32; 5] = [5, 10, 25, 50, 100];
@@ -61,6 +61,14 @@ pub struct Pace {
 }
 
 impl Value {
+    /// The value in words.
+    pub fn told(&self) -> String {
+        match self {
+            Value::Pace(p) => told(p.percent, "%", p.period_seconds),
+            value => value.yaml(),
+        }
+    }
+
     /// The value as YAML on one line.
     pub fn yaml(&self) -> String {
         match self {
@@ -70,6 +78,11 @@ impl Value {
             Value::Pace(p) => format!("[{{type: Percent, value: {}, periodSeconds: {}}}]", p.percent, p.period_seconds),
         }
     }
+}
+
+/// A pace in words: `25% per 15s`.
+fn told(value: u32, unit: &str, seconds: u32) -> String {
+    format!("{value}{unit} per {seconds}s")
 }
 
 /// A setting that is searched.
@@ -97,7 +110,7 @@ impl Knob {
     /// A value by its position, in words.
     pub fn told(&self, at: usize) -> String {
         match self.values.get(at) {
-            Some(Some(value)) => value.yaml(),
+            Some(Some(value)) => value.told(),
             _ => self.now.clone(),
         }
     }
@@ -255,11 +268,16 @@ fn pace(a: &Autoscaling, direction: &str, values: &[u32], period: u32) -> Knob {
     };
     let own = rules.policies.iter().map(rate).fold(0.0, f64::max);
     let now = match written(a, direction).and_then(|r| r.policies.as_ref()) {
-        Some(policies) => json!(policies).to_string(),
+        Some(policies) => policies.iter().map(in_words).collect::<Vec<_>>().join(", "),
         None => "not given".to_owned(),
     };
     let values = values.iter().map(|p| (f64::from(*p), Value::Pace(Pace { percent: *p, period_seconds: period })));
     knob(&["behavior", direction, "policies"], values, own + 0.5, now)
+}
+
+fn in_words(p: &skala_spec::model::Policy) -> String {
+    let unit = if p.kind == skala_spec::model::PolicyType::Percent { "%" } else { "" };
+    told(p.value, unit, p.period_seconds)
 }
 
 /// Sets one value; `false` for a path that is no knob's, or a value that it cannot have.

@@ -14,4 +14,4 @@ mod search;
 
 pub use goal::{Effect, Goal, Limits, Verdict, verdict};
 pub use knobs::{Knob, Value, apply, knobs, untouched};
-pub use search::{Found, Point, Search, search};
+pub use search::{Evaluate, Found, Point, Search, search};

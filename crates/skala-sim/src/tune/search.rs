@@ -4,8 +4,8 @@
 //! Inputs: the number of values of each knob and where it stands now; somebody who evaluates rounds of points.
 //! Method: the present point; a third of the budget on a Halton sequence, shifted by the seed (Cranley and Patterson, 1976), so that
 //!   every knob's range is covered evenly; then coordinate descent (Hooke and Jeeves, 1961) from the best point with steps that
-//!   halve from a quarter of the range to one value, each round trying both neighbours of every knob and then all gains at once; at
-//!   last every change is taken back that gains nothing, so that a small change is proposed rather than a large one.
+//!   halve from a quarter of the range to one value, each round trying both neighbours of every knob and then all gains at once; both
+//!   again with a third of what is left, and so on; at last every change is taken back that gains nothing, so that a small change is proposed rather than a large one.
 //! Invariants: no point twice; at most `budget` points; rounds do not depend on who evaluates them.
 //! Tested: `tests` below.
 
@@ -18,8 +18,13 @@ use skala_types::Streams;
 /// A value of each knob, as its position in the knob's list.
 pub type Point = Vec<usize>;
 
+/// What each point of a round comes to; `None` ends the search.
+pub type Evaluate<'a, E> = dyn FnMut(&[Point]) -> Option<Vec<Option<E>>> + 'a;
+
 /// Points that are evaluated before the next are chosen: the same for any number of threads.
 const ROUND: usize = 8;
+/// Points drawn, times the budget, after which a small grid is taken to be exhausted.
+const MOST_DRAWN: usize = 4;
 /// Bases of the Halton sequence: the more knobs, the later primes.
 const PRIMES: [u32; 24] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89];
 
@@ -49,11 +54,11 @@ pub struct Found<E> {
 
 /// Searches. `evaluate` gives what each point of a round came to, `None` for one that cannot stand, or ends the search; `order` says
 /// which of two is better (`Less`); `nearly` whether the first, which changes less, is as good but for a trifle.
-pub fn search<E: Clone>(
-    what: &Search,
-    evaluate: &mut dyn FnMut(&[Point]) -> Option<Vec<Option<E>>>,
-    order: &dyn Fn(&E, &E) -> Ordering,
-    nearly: &dyn Fn(&E, &E) -> bool,
+pub fn search<'a, E: Clone>(
+    what: &'a Search,
+    evaluate: &'a mut Evaluate<'a, E>,
+    order: &'a dyn Fn(&E, &E) -> Ordering,
+    nearly: &'a dyn Fn(&E, &E) -> bool,
 ) -> Found<E> {
     let mut run = Run { what, evaluate, order, nearly, tried: BTreeMap::new(), interrupted: false };
     let best = run.all();
@@ -62,7 +67,7 @@ pub fn search<E: Clone>(
 
 struct Run<'a, E> {
     what: &'a Search,
-    evaluate: &'a mut dyn FnMut(&[Point]) -> Option<Vec<Option<E>>>,
+    evaluate: &'a mut Evaluate<'a, E>,
     order: &'a dyn Fn(&E, &E) -> Ordering,
     nearly: &'a dyn Fn(&E, &E) -> bool,
     tried: BTreeMap<Point, Option<E>>,
@@ -75,8 +80,14 @@ impl<E: Clone> Run<'_, E> {
         self.try_all(vec![start], 0);
         // The last round takes changes back, one knob each.
         let last = self.what.sizes.len().min(self.what.budget / 4);
-        self.try_all(self.spread((self.what.budget / 3).saturating_sub(1)), last);
-        self.descend(last);
+        let mut drawn = 0;
+        while !self.spent(last) && drawn < MOST_DRAWN * self.what.budget {
+            let left = self.what.budget - self.tried.len();
+            let count = (left / 3).max(1);
+            self.try_all(self.spread(drawn..drawn + count), last);
+            drawn += count;
+            self.descend(last);
+        }
         self.simplify()
     }
 
@@ -125,8 +136,8 @@ impl<E: Clone> Run<'_, E> {
         self.tried.keys().min_by(|a, b| calmer(a, b)).cloned().unwrap_or_else(|| self.what.start.clone())
     }
 
-    /// So many points, evenly over the grid.
-    fn spread(&self, count: usize) -> Vec<Point> {
+    /// Points of a sequence that covers the grid evenly, by their numbers.
+    fn spread(&self, numbers: std::ops::Range<usize>) -> Vec<Point> {
         let mut stream = Streams::new(self.what.seed).stream("tune");
         let shifts: Vec<f64> = self.what.sizes.iter().map(|_| stream.random::<f64>()).collect();
         let place = |i: usize, knob: usize| {
@@ -134,7 +145,7 @@ impl<E: Clone> Run<'_, E> {
             // A share below 1 of a short list.
             ((share * self.what.sizes[knob] as f64) as usize).min(self.what.sizes[knob] - 1)
         };
-        (0..count).map(|i| (0..self.what.sizes.len()).map(|knob| place(i, knob)).collect()).collect()
+        numbers.map(|i| (0..self.what.sizes.len()).map(|knob| place(i, knob)).collect()).collect()
     }
 
     fn descend(&mut self, reserve: usize) {

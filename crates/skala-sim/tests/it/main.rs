@@ -13,3 +13,4 @@ mod rivals;
 mod stations;
 mod support;
 mod theory;
+mod tune;

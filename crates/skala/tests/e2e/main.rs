@@ -36,6 +36,7 @@ mod simulate;
 mod stop;
 mod streams;
 mod trace;
+mod tune;
 mod up;
 mod upstreams;
 mod zero;

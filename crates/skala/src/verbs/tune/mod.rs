@@ -61,7 +61,10 @@ pub fn run(args: &TuneArgs) -> Outcome {
             }
             changes.extend(done.changes);
         }
-        report.interrupted |= done.interrupted;
+        if done.interrupted {
+            report.interrupted = true;
+            "fluid".clone_into(&mut report.held_back.mode);
+        }
         report.services.push(done.report);
         if stop.stopped() {
             break;

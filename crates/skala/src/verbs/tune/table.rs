@@ -24,6 +24,8 @@ pub fn render(report: &Report) -> String {
     if report.interrupted {
         out += "interrupted: this is the best so far, judged in fluid mode\n";
     }
+    // Cells are as wide as their columns; nothing follows the last one.
+    out = out.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     if let Some(diff) = &report.diff {
         let _ = write!(out, "\n{diff}");
     }
@@ -66,7 +68,7 @@ fn one(out: &mut String, report: &Report, service: &ServiceReport) {
     if !changed.is_empty() {
         let mut table = show::table(&["SETTING", "NOW", "FOUND", "SEARCHED"], &[]);
         for setting in &changed {
-            let found = setting.found.as_ref().map(skala_sim::tune::Value::yaml).unwrap_or_default();
+            let found = setting.found.as_ref().map(skala_sim::tune::Value::told).unwrap_or_default();
             let [least, most] = &setting.range;
             table.add_row([setting.name.clone(), short(&setting.now), found, format!("{} to {}", short(least), short(most))]);
         }
@@ -99,7 +101,7 @@ fn effects(out: &mut String, report: &Report, service: &ServiceReport) {
     for (name, pair) in [("searched", service.searched), ("held back", service.held_back)] {
         let rows = [("now", pair.now), ("found", pair.found)];
         for (i, (whose, e)) in rows.into_iter().enumerate().take(if nothing { 1 } else { 2 }) {
-            let change = (i > 0).then(|| change(&pair.now, &e)).unwrap_or_default();
+            let change = if i > 0 { change(&pair.now, &e) } else { String::new() };
             table.add_row([
                 if i == 0 { name } else { "" }.to_owned(),
                 whose.to_owned(),
@@ -122,15 +124,17 @@ fn change(now: &Effect, found: &Effect) -> String {
 fn verdict(report: &Report, service: &ServiceReport) -> String {
     let pair = service.held_back;
     let misses = format!("{} missed minutes instead of {}", pair.found.missed_minutes, pair.now.missed_minutes);
-    let price = match change(&pair.now, &pair.found) {
-        change if change.is_empty() => String::new(),
-        change => format!(" at {change} cost"),
+    let price = match pair.found.paid() / pair.now.paid() - 1.0 {
+        share if !share.is_finite() => String::new(),
+        share if share < 0.0 => format!(" at {} less cost", words::share(-share)),
+        share => format!(" at {} more cost", words::share(share)),
     };
     match service.verdict {
         Verdict::Better if report.written => format!("Written: {misses}{price} on what was held back."),
         Verdict::Better => format!("Recommended: {misses}{price} on what was held back."),
         Verdict::Overfitted => format!(
-            "Not recommended, because it is overfitted: it is better where it was searched, but {misses}{price} on what was held back is no gain by this goal. A longer trace, or another goal, may help."
+            "Not recommended, it is overfitted: the goal is met where it was searched, and not on what was held back, with \
+             {misses}{price}.\nA longer trace, another --split or a wider limit may help."
         ),
         Verdict::NothingBetter => "Nothing better was found: the file stays as it is.".to_owned(),
     }

@@ -98,6 +98,7 @@ impl Work {
             return Err(wrong(
                 format!("{name} has nothing to tune: its size is fixed"),
                 "give its `autoscaling` a larger `maxReplicas`",
+                "give it `autoscaling` with a `maxReplicas` above 1",
             ));
         }
         let mut remarks = remarks;
@@ -275,7 +276,7 @@ impl Work {
             if front.last().is_some_and(|p| p.effect.missed_minutes <= effect.missed_minutes) {
                 continue;
             }
-            let settings = self.changes(point).iter().map(|c| format!("{} {}", c.knob.name(), c.value.yaml())).collect();
+            let settings = self.changes(point).iter().map(|c| format!("{} {}", c.knob.name(), c.value.told())).collect();
             front.push(FrontPoint { effect, settings });
         }
         front
