@@ -361,6 +361,6 @@ fn progress_and_series_agree_with_the_report() {
     assert_eq!((sum(|p| p.offered), sum(|p| p.ok)), (250, 250));
     let json = serde_json::to_value(&report).expect("serializes");
     let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
-    expect![[r#"schemaVersion verdict url method arrivals spacing seed durationSeconds warmUpSeconds stopped requests ok failed dropped unfinished statuses offeredRps achievedRps saturated latencyMs serviceMs serviceCv firstByteMs bytes connections reconnects generator thresholds series"#]].assert_eq(&keys.join(" "));
+    expect![[r#"schemaVersion verdict url method arrivals spacing seed durationSeconds warmUpSeconds stopped requests ok failed dropped unfinished statuses offeredRps achievedRps saturated latencyMs late serviceMs serviceCv firstByteMs bytes connections reconnects generator thresholds series"#]].assert_eq(&keys.join(" "));
     assert_eq!(json["verdict"]["kind"], "ok");
 }
