@@ -97,9 +97,10 @@ class Skala:
         """All events since the start, oldest first (at most the last 10,000)."""
         return json.loads(self.verb("events", "-o", "json", "-n", 10_000))["events"]
 
-    def load(self, path, rate, duration, host, *more, tag="load"):
-        """Starts `skala load` in the background; see `loaded`."""
-        command = [self.program, "load", f"http://{self.gateway}{path}", "--rate", str(rate), "--duration", f"{duration}s",
+    def load(self, path, rate, duration, host, *more, tag="load", trace=None):
+        """Starts `skala load` in the background, at a rate or with a trace's arrivals; see `loaded`."""
+        arrivals = ["--trace", trace] if trace else ["--rate", str(rate)]
+        command = [self.program, "load", f"http://{self.gateway}{path}", *arrivals, "--duration", f"{duration}s",
                    "-H", f"host: {host}", "-o", "json", *map(str, more)]
         out = (self.folder / f"{tag}.json").open("w+b")
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
@@ -130,12 +131,12 @@ def loaded(process, limit=120):
 
 
 @contextlib.contextmanager
-def running(services, routes, program=None):
-    """Runs a platform; `services` and `routes` are JSON, which is YAML. The folder is kept when something goes wrong."""
+def running(services, routes, program=None, **more):
+    """Runs a platform; `services`, `routes` and `more` sections are JSON, which is YAML. The folder is kept when something goes wrong."""
     program = program or binary()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="skala-bench-"))
     listen = {"listen": "127.0.0.1:0"}
-    text = json.dumps({"platform": "bench", "gateway": listen, "admin": listen, "services": services, "routes": routes}, indent=1)
+    text = json.dumps({"platform": "bench", "gateway": listen, "admin": listen, "services": services, "routes": routes} | more, indent=1)
     (folder / "skala.yaml").write_text(text)
     skala = Skala(program, folder)
     try:

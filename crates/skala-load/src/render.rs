@@ -135,6 +135,7 @@ mod tests {
             offered_rps: 500.0,
             achieved_rps: 499.6,
             saturated: None,
+            late: None,
             latency_ms: Some(latency),
             service_ms: Some(latency),
             service_cv: Some(0.5),

@@ -84,6 +84,21 @@ fn a_stall_is_not_omitted() {
 }
 
 #[test]
+fn what_is_late_or_fails_misses_the_bound() {
+    let server = serve(|stream, request| match request.nth % 4 {
+        0 => say(stream, b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"),
+        _ => say(stream, OK),
+    });
+    let within = |bound| go(&LoadPlan { bound, ..plan(&server.url(), "20", ms(2000)) });
+    let counted = |report: &LoadReport| report.late.map(|late| (late.bound_ms, late.requests, late.share));
+    let wide = within(Some(ms(5000)));
+    assert_eq!(counted(&wide), Some((5000.0, 10, 0.25)), "refusals come fast, and are late for ever");
+    assert!(render(&wide).contains("10 without a good answer within"), "{}", render(&wide));
+    assert_eq!(counted(&within(Some(Duration::ZERO))), Some((0.0, 40, 1.0)));
+    assert_eq!(counted(&within(None)), None);
+}
+
+#[test]
 fn arrivals_that_cannot_start_are_counted_and_fail_the_run() {
     let server = serve(|stream, _| {
         sleep(ms(400));
@@ -346,6 +361,6 @@ fn progress_and_series_agree_with_the_report() {
     assert_eq!((sum(|p| p.offered), sum(|p| p.ok)), (250, 250));
     let json = serde_json::to_value(&report).expect("serializes");
     let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
-    expect![[r#"schemaVersion verdict url method arrivals spacing seed durationSeconds warmUpSeconds stopped requests ok failed dropped unfinished statuses offeredRps achievedRps saturated latencyMs serviceMs serviceCv firstByteMs bytes connections reconnects generator thresholds series"#]].assert_eq(&keys.join(" "));
+    expect![[r#"schemaVersion verdict url method arrivals spacing seed durationSeconds warmUpSeconds stopped requests ok failed dropped unfinished statuses offeredRps achievedRps saturated latencyMs late serviceMs serviceCv firstByteMs bytes connections reconnects generator thresholds series"#]].assert_eq(&keys.join(" "));
     assert_eq!(json["verdict"]["kind"], "ok");
 }

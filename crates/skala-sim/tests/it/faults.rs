@@ -64,27 +64,27 @@ fn the_loss_of_all_replicas_makes_requests_wait_for_the_first_to_return() {
     let outcome = check(
         FaultKind::ReplicaLoss { replicas: 9 },
         expect![[r#"
-              30.00 0 ! replica 2 dies
-              30.00 0 Died(ReplicaId(2))
-              30.00 0 ! replica 3 dies
-              30.00 0 Died(ReplicaId(3))
-              30.00 0 ! replica 1 dies
-              30.00 0 Died(ReplicaId(1))
-              30.00 0 Started(ReplicaId(1))
-              30.00 0 Started(ReplicaId(2))
-              30.00 0 Started(ReplicaId(3))
-              35.00 0 Ready(ReplicaId(1))
-              35.00 0 Ready(ReplicaId(2))
-              35.00 0 Ready(ReplicaId(3))
-              35.00 0 3 -> 7: concurrency 123.1 (target 3 per replica) wants 42 [the last 1s: above 7.7, the most that 5.9 explains]; scaleUpPolicies: 42 -> 7 (policy 0)
-              35.00 0 Started(ReplicaId(4))
-              35.00 0 Started(ReplicaId(5))
-              35.00 0 Started(ReplicaId(6))
-              35.00 0 Started(ReplicaId(7))
-              40.00 0 Ready(ReplicaId(4))
-              40.00 0 Ready(ReplicaId(5))
-              40.00 0 Ready(ReplicaId(6))
-              40.00 0 Ready(ReplicaId(7))"#]],
+            30.00 0 ! replica 2 dies
+            30.00 0 Died(ReplicaId(2))
+            30.00 0 ! replica 3 dies
+            30.00 0 Died(ReplicaId(3))
+            30.00 0 ! replica 1 dies
+            30.00 0 Died(ReplicaId(1))
+            30.00 0 Started(ReplicaId(1))
+            30.00 0 Started(ReplicaId(2))
+            30.00 0 Started(ReplicaId(3))
+            33.50 0 3 -> 7: concurrency 31.1 (target 3 per replica) wants 11 [the last 1s: above 7.5, the most that 5.8 explains]; scaleUpPolicies: 11 -> 7 (policy 0)
+            33.50 0 Started(ReplicaId(4))
+            33.50 0 Started(ReplicaId(5))
+            33.50 0 Started(ReplicaId(6))
+            33.50 0 Started(ReplicaId(7))
+            35.00 0 Ready(ReplicaId(1))
+            35.00 0 Ready(ReplicaId(2))
+            35.00 0 Ready(ReplicaId(3))
+            38.50 0 Ready(ReplicaId(4))
+            38.50 0 Ready(ReplicaId(5))
+            38.50 0 Ready(ReplicaId(6))
+            38.50 0 Ready(ReplicaId(7))"#]],
     );
     assert!(outcome.services[0].worst_wait >= 4.9, "{}", outcome.services[0].worst_wait);
     assert_eq!(outcome.services[0].ready.0, 0);

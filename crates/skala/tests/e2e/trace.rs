@@ -52,5 +52,10 @@ fn a_platforms_own_journal_is_a_trace() {
         serde_json::from_str::<serde_json::Value>(&told.stdout).ok().filter(|t| t["requests"].as_f64() >= Some(30.0))
     });
     assert!(told["begins"].is_string() && told["kind"] == "rates", "{told:#}");
+    // The same requests through the simulator, by the folder's name: under the policy that ran.
+    let state = skala.state_dir().to_string_lossy().into_owned();
+    let replayed = skala.json(&["simulate", "skala.yaml", "--trace", &state, "--mode", "exact"]);
+    let row = &replayed["traces"][0]["rows"][0];
+    assert!(row["requests"].as_f64() > Some(0.0) && row["replicaHours"].as_f64() > Some(0.0), "{replayed:#}");
     skala.down();
 }
