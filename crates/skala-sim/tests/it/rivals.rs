@@ -17,14 +17,14 @@ fn platform(autoscaling: &str) -> Scenario {
     let platform = loaded.platform.unwrap_or_else(|| panic!("{:?}", loaded.problems));
     let begins = Time::from_secs(1_800_000_000);
     let setup = Setup { seed: 1, mode: Mode::Exact, begins, horizon: Some(Duration::from_secs(1)), service: None };
-    scenario(&platform, &setup).unwrap().scenario
+    scenario(&platform, &setup).expect("a sound platform").scenario
 }
 
 fn check(autoscaling: &str, expected: Expect) {
     let own = platform(autoscaling);
     let mut out = String::new();
     for who in Rival::ALL {
-        let (theirs, remarks) = rival(&own, who, &[Replicas(4)]).unwrap();
+        let (theirs, remarks) = rival(&own, who, &[Replicas(4)]).expect("sound bounds");
         let (service, spec) = (&theirs.services[0], theirs.services[0].policy.spec());
         let mode = match &spec.mode {
             Decider::Default => "fixed".to_owned(),
