@@ -236,7 +236,7 @@ impl Stats {
 
     /// The last `windows` closed windows as one sample.
     pub(crate) fn sample(&self, windows: usize) -> StationSample {
-        let used = || self.closed.iter().rev().take(windows);
+        let used = || self.closed.range(self.closed.len().saturating_sub(windows)..);
         let mut summed = Totals::default();
         let counts = match self.sliding.iter().find(|s| s.windows == windows) {
             Some(sliding) => &sliding.sum,
@@ -245,7 +245,12 @@ impl Stats {
                 &summed
             }
         };
-        let span: f64 = used().map(|w| w.end.since(w.start).as_secs_f64()).sum();
+        let (mut span, mut in_service, mut waiting) = (0.0, 0.0, 0.0);
+        for window in used().rev() {
+            span += window.end.since(window.start).as_secs_f64();
+            in_service += window.in_service_area;
+            waiting += window.waiting_area;
+        }
         let mean = |area: f64| if span > 0.0 { area / span } else { 0.0 };
         StationSample {
             at: self.closed.back().map_or(self.opened, |w| w.end),
@@ -257,8 +262,8 @@ impl Stats {
             late: counts.late,
             waiting: self.waiting.now,
             in_flight: self.in_service.now,
-            in_flight_mean: mean(used().map(|w| w.in_service_area).sum()),
-            waiting_mean: mean(used().map(|w| w.waiting_area).sum()),
+            in_flight_mean: mean(in_service),
+            waiting_mean: mean(waiting),
             latency: Distribution::of(&counts.latency),
             service: Distribution::of(&counts.service),
             service_scv: counts.service.scv(),

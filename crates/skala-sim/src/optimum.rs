@@ -64,6 +64,9 @@ pub fn of_steps(scenario: &Scenario, service: usize, open: ReopenSteps<'_>) -> R
     by_step::optimum(scenario, service, open)
 }
 
+/// A hole of the recording, from and to.
+type Hole = (Duration, Duration);
+
 /// What an optimum is computed for.
 #[derive(Clone, Copy, Debug)]
 struct Terms {

@@ -50,6 +50,18 @@ impl SketchLayout {
     }
 }
 
+/// The middle of each bucket, nanoseconds.
+const MIDDLES: [f64; SketchLayout::BUCKETS] = {
+    let mut middles = [0.0; SketchLayout::BUCKETS];
+    let (mut index, mut low) = (0, 0);
+    while index < SketchLayout::BUCKETS {
+        let high = SketchLayout::upper_nanos(index);
+        middles[index] = (low as f64 + high as f64) / 2.0;
+        (index, low) = (index + 1, high);
+    }
+    middles
+};
+
 /// Buckets that are looked at together where most are empty.
 const CHUNK: usize = 16;
 
@@ -133,7 +145,8 @@ impl Sketch {
 
     /// Takes everything out, in a form that holds only what is there; the histogram keeps its memory for what comes next.
     pub fn take_part(&mut self) -> SketchPart {
-        let mut buckets = Vec::new();
+        // Never more than there are values; a busy window grows it a few times.
+        let mut buckets = Vec::with_capacity(self.count.min(128) as usize);
         if self.count > 0 {
             for (chunk, counts) in self.counts.chunks(CHUNK).enumerate() {
                 // Most are empty: one comparison tells for all of them.
@@ -195,17 +208,10 @@ impl Sketch {
         if self.count < 2 || mean <= 0.0 {
             return None;
         }
-        let deviation = |(index, n): (usize, &u64)| {
-            let low = index.checked_sub(1).map_or(0.0, |below| SketchLayout::upper_nanos(below) as f64);
-            let middle = f64::midpoint(low, SketchLayout::upper_nanos(index) as f64);
-            *n as f64 * (middle - mean).powi(2)
-        };
-        let filled = |(_, counts): &(usize, &[u64])| counts.iter().fold(0, |any, n| any | n) != 0;
-        let buckets = |(chunk, counts): (usize, &[u64])| {
-            let there = counts.iter().enumerate().filter(|(_, n)| **n > 0);
-            there.map(|(i, n)| deviation((chunk * CHUNK + i, n))).sum::<f64>()
-        };
-        let square: f64 = self.counts.chunks(CHUNK).enumerate().filter(filled).map(buckets).sum();
+        let deviation = |(n, middle): (&u64, &f64)| *n as f64 * (middle - mean) * (middle - mean);
+        let filled = |(counts, _): &(&[u64], &[f64])| counts.iter().fold(0, |any, n| any | n) != 0;
+        let chunks = self.counts.chunks(CHUNK).zip(MIDDLES.chunks(CHUNK));
+        let square: f64 = chunks.filter(filled).map(|(n, m)| n.iter().zip(m).map(deviation).sum::<f64>()).sum();
         Some(square / self.count as f64 / (mean * mean))
     }
 

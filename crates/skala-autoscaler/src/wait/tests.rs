@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use expect_test::expect;
 use proptest::prelude::*;
 use skala_types::{Distribution, StationSample, Time};
 

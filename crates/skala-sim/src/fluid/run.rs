@@ -277,6 +277,8 @@ impl<'a> Run<'a> {
             let Some(replica) = self.controls.of(i).ready().next() else { return };
             let lost = self.tiers[i].station.in_service() / f64::from(ready.max(1));
             self.tiers[i].station.lose(lost);
+            self.tiers[i].recorder.broke(now.since(self.scenario.begins), lost);
+            self.views[i].open.errors += lost;
             if let Some(change) = self.controls.of_mut(i).lose(replica, now) {
                 self.watch.changed(now, i, change);
                 self.follow(i, change, now);

@@ -182,6 +182,18 @@ impl Recorder {
         }
     }
 
+    /// So many requests that were taken for answered have failed after all: their replica is gone. In steps only.
+    pub fn broke(&mut self, at: Duration, requests: f64) {
+        let requests = requests.min(self.answered);
+        if requests > 0.0 {
+            self.answered -= requests;
+            self.failed += requests;
+            self.late += requests;
+            self.minutes.ended(at, 0.0, requests, requests);
+            self.timeline.late(at, requests);
+        }
+    }
+
     /// From `at` on, these are the sizes. Call it when one changes, and as often as the timeline should know `waiting`.
     pub fn sizes(&mut self, at: Duration, sizes: Sizes) {
         self.watch.sizes(at, sizes, &mut self.timeline);

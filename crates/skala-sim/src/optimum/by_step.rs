@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::grid::Grid;
-use super::{Optimum, ReopenSteps, Schedule, Terms};
+use super::{Hole, Optimum, ReopenSteps, Schedule, Terms};
 use crate::fluid::law::Law;
 use crate::fluid::load::Cutter;
 use crate::fluid::points::Points;
@@ -54,12 +54,12 @@ fn begin(
     terms: &Terms,
     law: &Law,
     steps: &mut dyn skala_trace::Steps,
-) -> Result<(Need, Duration, Vec<(Duration, Duration)>), SimError> {
+) -> Result<(Need, Duration, Vec<Hole>), SimError> {
     let mut load = Cutter::new(steps, grid_step(scenario), scenario.horizon);
     let mut need = Need::new(Duration::from_secs(terms.step));
     let mut staffing = Staffing { terms, law, chances: Waiting::default(), points: Points::new() };
     let (mut index, mut sum, mut end) = (0, Sum::default(), Duration::ZERO);
-    let mut holes: Vec<(Duration, Duration)> = Vec::new();
+    let mut holes: Vec<Hole> = Vec::new();
     while let Some(slice) = load.next()? {
         let at = slice.from.as_secs() / terms.step;
         if at != index {

@@ -9,7 +9,7 @@ use skala_types::Streams;
 
 use super::grid::Grid;
 use super::replay::{Fate, Replay};
-use super::{Optimum, PASSES, Reopen, Schedule, Terms};
+use super::{Hole, Optimum, PASSES, Reopen, Schedule, Terms};
 use crate::draw::Draw;
 use crate::measure::{Ended, Recorder, Sizes};
 use crate::{Need, Scenario, Service, SimError};
@@ -132,9 +132,9 @@ pub(super) fn optimum(scenario: &Scenario, index: usize, open: Reopen<'_>) -> Re
 }
 
 /// The need that the busy work of each minute asks for, the end of the trace, and its holes.
-fn begin(source: &mut Source<'_>, terms: &Terms) -> Result<(Need, Duration, Vec<(Duration, Duration)>), SimError> {
+fn begin(source: &mut Source<'_>, terms: &Terms) -> Result<(Need, Duration, Vec<Hole>), SimError> {
     const MINUTE: u64 = 60_000_000_000;
-    let (mut work, mut holes): (Vec<f64>, Vec<(Duration, Duration)>) = (Vec::new(), Vec::new());
+    let (mut work, mut holes): (Vec<f64>, Vec<Hole>) = (Vec::new(), Vec::new());
     let end = source.each(&mut |event| {
         let (at, service) = match event {
             Event::Request(at, service) => (at, service),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use skala_sim::{Dist, Service, ServiceOutcome, SimError, simulate_steps};
+use skala_sim::{Dist, Fault, FaultKind, Flow, Mode, Service, ServiceOutcome, SimError, simulate, simulate_steps};
 
-use crate::parts::{FLUID, bounds, exact, fluid, rates, scenario, service};
+use crate::parts::{FLUID, bounds, exact, fluid, poisson, rates, scenario, secs, service};
 
 fn only(outcome: skala_sim::Outcome) -> ServiceOutcome {
     outcome.services.into_iter().next().expect("one service")
@@ -135,4 +135,20 @@ fn the_same_steps_give_the_same_outcome() {
             .unwrap()
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_lost_replica_fails_what_it_had_as_in_exact_mode() {
+    let load = [(800.0, 80.0)];
+    let lost = |mode| {
+        let mut of = scenario(service(4, 50), mode);
+        of.faults = vec![Fault { service: 0, at: secs(60.0), kind: FaultKind::ReplicaLoss { replicas: 2 } }];
+        of
+    };
+    let single = simulate(&lost(Mode::Exact), &mut poisson(&load, 3), &mut |_| Flow::Continue).expect("runs").services.remove(0);
+    let steps = simulate_steps(&lost(FLUID), &mut rates(&load), &mut |_| Flow::Continue).expect("runs").services.remove(0);
+    // Eighty are in service, and half of the replicas go.
+    assert!((25.0..=55.0).contains(&single.errors), "{}", single.errors);
+    assert!((38.0..=42.0).contains(&steps.errors), "{}", steps.errors);
+    assert!(steps.completions + steps.errors <= steps.arrivals + 1e-6, "{} {}", steps.completions, steps.arrivals);
 }

@@ -18,6 +18,7 @@ fn platform(autoscaling: &str) -> Scenario {
     let begins = Time::from_secs(1_800_000_000);
     let setup = Setup { seed: 1, mode: Mode::Exact, begins, horizon: Some(Duration::from_secs(1)), service: None };
     scenario(&platform, &setup).expect("the platform can be simulated").scenario
+    scenario(&platform, &setup).expect("a sound platform").scenario
 }
 
 fn check(autoscaling: &str, expected: Expect) {
@@ -25,6 +26,7 @@ fn check(autoscaling: &str, expected: Expect) {
     let mut out = String::new();
     for who in Rival::ALL {
         let (theirs, remarks) = rival(&own, who, &[Replicas(4)]).expect("every rival takes these bounds");
+        let (theirs, remarks) = rival(&own, who, &[Replicas(4)]).expect("sound bounds");
         let (service, spec) = (&theirs.services[0], theirs.services[0].policy.spec());
         let mode = match &spec.mode {
             Decider::Default => "fixed".to_owned(),
