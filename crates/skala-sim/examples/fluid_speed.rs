@@ -1,10 +1,14 @@
 //! How long a fortnight takes in fluid mode, and its clairvoyant optimum: 200 requests/s on average, by day and by night.
 //!
-//! `cargo run --profile quick -p skala-sim --example fluid_speed [-- DAYS [MEAN_RATE]]`
+//! `cargo run --profile quick -p skala-sim --example fluid_speed [-- DAYS [MEAN_RATE [FILE]]]`
 
-#![expect(clippy::disallowed_types, clippy::print_stdout, reason = "a measurement reads the clock and prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement reads files and the processor's time, and prints"
+)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use skala_autoscaler::{MetricSpec, Policy, PolicySpec, Quantile};
 use skala_balance::Settings;
@@ -14,24 +18,61 @@ use skala_types::{Replicas, Time};
 
 const DAY: u64 = 86_400;
 
-/// A rate that swings by day, in steps of a minute.
-struct Days {
-    minute: u64,
-    minutes: u64,
-    mean: f64,
+/// Steps from a list: a swing by day and by week in steps of a minute, or a file's.
+struct Listed(std::vec::IntoIter<RateStep>);
+
+impl Steps for Listed {
+    fn next(&mut self) -> Result<Option<RateStep>, TraceError> {
+        Ok(self.0.next())
+    }
 }
 
-impl Steps for Days {
-    fn next(&mut self) -> Result<Option<RateStep>, TraceError> {
-        if self.minute >= self.minutes {
-            return Ok(None);
-        }
-        let from = Duration::from_secs(self.minute * 60);
-        self.minute += 1;
+/// A mean rate that swings by 70 % over the day and is lower by three tenths at weekends.
+fn days(days: f64, mean: f64) -> Vec<RateStep> {
+    let minutes = (days * DAY as f64 / 60.0) as u64;
+    let step = |minute: u64| {
+        let from = Duration::from_secs(minute * 60);
         let phase = from.as_secs_f64() / DAY as f64 * std::f64::consts::TAU;
-        let rate = self.mean * (1.0 + 0.7 * phase.sin() + 0.1 * (24.0 * phase).sin());
-        Ok(Some(RateStep { from, to: from + Duration::from_secs(60), rate: Some(rate), gap_scv: 1.0, tokens: (0.0, 0.0) }))
-    }
+        let week = if minute * 60 / DAY % 7 < 5 { 1.12 } else { 0.7 };
+        let rate = mean * week * (1.0 + 0.7 * phase.sin() + 0.1 * (24.0 * phase).sin());
+        RateStep { from, to: from + Duration::from_secs(60), rate: Some(rate), gap_scv: 1.0, tokens: (0.0, 0.0) }
+    };
+    (0..minutes).map(step).collect()
+}
+
+/// Rows of seconds, rate, anything, gap CV; steps as long as the first. Nothing in a row is a hole. Scaled to a mean.
+fn file(path: &str, mean: f64) -> Vec<RateStep> {
+    let text = std::fs::read_to_string(path).expect("a readable file");
+    let number = |cell: Option<&str>| cell.and_then(|c| c.trim().parse::<f64>().ok());
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        Some((number(cells.first().copied())?, number(cells.get(1).copied())?, number(cells.get(3).copied()).unwrap_or(1.0)))
+    };
+    let rows: Vec<(f64, f64, f64)> = text.lines().filter_map(row).collect();
+    assert!(rows.len() > 1, "{path} has fewer than two rows of numbers");
+    let (long, seen) = (rows[1].0 - rows[0].0, rows.iter().filter(|r| r.1 > 0.0).count() as f64);
+    let factor = mean * seen / rows.iter().map(|r| r.1).sum::<f64>();
+    let step = |(at, rate, cv): &(f64, f64, f64)| RateStep {
+        from: Duration::from_secs_f64(*at),
+        to: Duration::from_secs_f64(*at + long),
+        rate: (*rate > 0.0).then_some(rate * factor),
+        gap_scv: cv * cv,
+        tokens: (0.0, 0.0),
+    };
+    rows.iter().map(step).collect()
+}
+
+/// Time that this process had a core, seconds: what others do on the machine does not count.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
+    stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("nanoseconds on a core") / 1e9
+}
+
+/// The most memory that this process has had, MB.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("a high-water mark");
+    line.trim().trim_end_matches(" kB").parse::<f64>().expect("kilobytes") * 1024.0 / 1e6
 }
 
 fn scenario() -> Scenario {
@@ -59,6 +100,8 @@ fn scenario() -> Scenario {
         initial: None,
         busy_cores: Some(1.0),
         price_per_hour: None,
+        priority: 0,
+        standing: None,
         objective: Some(objective),
         need: None,
     };
@@ -74,10 +117,10 @@ fn scenario() -> Scenario {
     }
 }
 
-fn show(what: &str, took: Duration, outcome: &ServiceOutcome) {
+fn show(what: &str, took: f64, outcome: &ServiceOutcome) {
     println!(
-        "{what:>8}: {:6.2} s; {:.1} M requests, {:.1} replica-hours, {:?} of {} minutes missed, p95 {:.3} s, ready {:?}, {} moves",
-        took.as_secs_f64(),
+        "{what:>8}: {took:6.2} s of one core; peak {:.1} MB; {:.1} M requests, {:.1} replica-hours, {:?} of {} minutes missed, p95 {:.3} s, ready {:?}, {} moves",
+        peak_mb(),
         outcome.arrivals / 1e6,
         outcome.replica_seconds / 3600.0,
         outcome.missed_minutes.unwrap_or(0),
@@ -89,15 +132,16 @@ fn show(what: &str, took: Duration, outcome: &ServiceOutcome) {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).map(|a| a.parse::<f64>().expect("a number"));
-    let days = args.next().unwrap_or(14.0);
-    let mean = args.next().unwrap_or(200.0);
-    let load = || Days { minute: 0, minutes: (days * DAY as f64 / 60.0) as u64, mean };
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |i: usize, default: f64| args.get(i).map_or(default, |a| a.parse().expect("a number"));
+    let (long, mean) = (number(0, 14.0), number(1, 200.0));
+    let steps = args.get(2).map_or_else(|| days(long, mean), |path| file(path, mean));
+    let load = || Listed(steps.clone().into_iter());
     let scenario = scenario();
-    let began = Instant::now();
+    let began = cpu_seconds();
     let outcome = simulate_steps(&scenario, &mut load(), &mut |_| Flow::Continue).expect("a sound scenario");
-    show("policy", began.elapsed(), &outcome.services[0]);
-    let began = Instant::now();
+    show("policy", cpu_seconds() - began, &outcome.services[0]);
+    let began = cpu_seconds();
     let best = optimum::of_steps(&scenario, 0, &mut || Ok(Box::new(load()))).expect("a sound scenario");
-    show("optimum", began.elapsed(), &best.outcome);
+    show("optimum", cpu_seconds() - began, &best.outcome);
 }

@@ -222,8 +222,7 @@ fn measure(cell: &Cell, folder: &PathBuf, sweep: bool, known: Option<&Row>) -> O
     if known.is_none() {
         let best = optimum::of_arrivals(&scenario, 0, &mut || Ok(trace.arrivals()?)).ok()?;
         let of = &best.outcome;
-        let came =
-            Came { missed: of.missed_minutes.unwrap_or(0), minutes: of.minutes, hours: of.replica_seconds / HOUR as f64 };
+        let came = Came { missed: of.missed_minutes.unwrap_or(0), minutes: of.minutes, hours: of.replica_seconds / HOUR as f64 };
         row.insert("optimum".into(), came);
         for (name, scenario) in rivals(&scenario, cell, &best, sweep) {
             row.insert(name, run(&scenario, &trace));
@@ -327,7 +326,9 @@ fn main() {
     let cells: Vec<Cell> = cells().into_iter().filter(|c| words.iter().any(|w| c.name().contains(w))).collect();
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(known.clone()));
     let threads = after("--jobs").and_then(|n| n.parse().ok()).unwrap_or(2usize);
-    println!("cell, minutes | missed minutes and replica-hours of skala | hpa | keda | kpa | static-peak | optimum | best rival, verdict, hours over optimum");
+    println!(
+        "cell, minutes | missed minutes and replica-hours of skala | hpa | keda | kpa | static-peak | optimum | best rival, verdict, hours over optimum"
+    );
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -356,6 +357,8 @@ fn main() {
         sum[2] += usize::from(v.over <= OVER_OPTIMUM);
         sum[3] += usize::from(v.frontier.is_none_or(|m| 2 * skala <= m));
     }
-    println!("\ntrace: cells, wins, within {OVER_OPTIMUM} x the optimum, at most half of what the rivals' best target misses for as much");
+    println!(
+        "\ntrace: cells, wins, within {OVER_OPTIMUM} x the optimum, at most half of what the rivals' best target misses for as much"
+    );
     by_trace.iter().for_each(|(name, [n, wins, over, front])| println!("{name:<12} {n:>3} {wins:>3} {over:>3} {front:>3}"));
 }

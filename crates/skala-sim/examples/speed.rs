@@ -56,6 +56,8 @@ fn scenario(replicas: u32) -> Scenario {
         initial: None,
         busy_cores: Some(1.0),
         price_per_hour: None,
+        priority: 0,
+        standing: None,
         objective: Some(Objective { quantile: Quantile::P95, latency: Duration::from_millis(500), availability: None }),
         need: None,
     };
@@ -77,10 +79,17 @@ fn cpu_seconds() -> f64 {
     stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("nanoseconds on a core") / 1e9
 }
 
+/// The most memory that this process has had, MB.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("a high-water mark");
+    line.trim().trim_end_matches(" kB").parse::<f64>().expect("kilobytes") * 1024.0 / 1e6
+}
+
 fn main() {
-    let mut args = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a whole number"));
+    let mut args = std::env::args().skip(1).map(|a| a.parse::<f64>().expect("a number"));
     let sizes = args.next().map_or(vec![1, 10, 100, 1000], |n| vec![n as u32]);
-    let requests = args.next().unwrap_or(5) * 1_000_000;
+    let requests = (args.next().unwrap_or(5.0) * 1e6) as u64;
     for replicas in sizes {
         let rate = f64::from(replicas * CONCURRENCY) * LOAD / SERVICE;
         let rng = Streams::new(2).stream("poisson");
@@ -90,10 +99,11 @@ fn main() {
         let took = cpu_seconds() - began;
         let simulated = outcome.duration.as_secs_f64();
         println!(
-            "{replicas:>5} replicas: {:>10} events in {took:6.2} s of one core = {:5.2} million/s; {simulated:8.1} s simulated, {:.0} times as fast; p95 {:.3} s",
+            "{replicas:>5} replicas: {:>10} events in {took:6.2} s of one core = {:5.2} million/s; {simulated:8.1} s simulated, {:.0} times as fast; peak {:.1} MB; p95 {:.3} s",
             outcome.events,
             outcome.events as f64 / took / 1e6,
             simulated / took,
+            peak_mb(),
             outcome.services[0].latency.p95
         );
     }

@@ -43,6 +43,26 @@ impl Need {
         self.values[index] = self.values[index].max(replicas);
     }
 
+    /// No need is above `replicas`.
+    pub(crate) fn cap(&mut self, replicas: u32) {
+        self.values.iter_mut().for_each(|need| *need = (*need).min(replicas));
+    }
+
+    /// Replicas are kept through what was not recorded: whoever does not know the load lets nobody go.
+    pub(crate) fn bridge(&mut self, holes: &[(Duration, Duration)]) {
+        for (from, to) in holes {
+            let kept = self.at(from.saturating_sub(Duration::from_nanos(1))).0;
+            let index = |at: Duration| u64::try_from(at.as_nanos() / self.step.as_nanos()).unwrap_or(u64::MAX);
+            // By steps as they are kept, so that a hole of years is no work.
+            let (mut step, last) = (index(*from), index(to.saturating_sub(Duration::from_nanos(1))));
+            while kept > 0 && step <= last {
+                self.raise(step, kept);
+                step = step.saturating_add(u64::from(self.merged));
+            }
+            self.raise(last, kept);
+        }
+    }
+
     fn halve(&mut self) {
         self.merged = self.merged.saturating_mul(2);
         self.values = self.values.chunks(2).map(|pair| pair.iter().copied().max().unwrap_or(0)).collect();

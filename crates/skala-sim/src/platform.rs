@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use skala_autoscaler::Quantile;
 use skala_autoscaler::ceilings::{BudgetOf, Limits};
+use skala_autoscaler::{Directive, MetricSpec, Quantile};
 use skala_spec::Platform;
 use skala_spec::model::{self, ServiceCapacity};
-use skala_types::{ServiceName, Time};
+use skala_types::{Replicas, ServiceName, Time};
 
 use crate::{Dist, Mode, Objective, Scenario, Service, SimError};
 
@@ -108,6 +108,9 @@ fn service(platform: &Platform, name: &ServiceName, share: f64, remarks: &mut Ve
             "services.{name}.concurrency is not set: a replica works on any number of requests at once, and nothing waits."
         ));
     }
+    if policy.spec().metrics.iter().any(|m| matches!(m.what, MetricSpec::Signal { .. })) {
+        remark(format!("services.{name}.autoscaling.metrics has a number from outside: it has no value in a simulation."));
+    }
     let objective = objective(platform, name);
     if objective.is_none() {
         remark(format!("objectives.{name} has no bound on latency: no request is late and no minute is missed."));
@@ -127,9 +130,20 @@ fn service(platform: &Platform, name: &ServiceName, share: f64, remarks: &mut Ve
         initial: None,
         busy_cores: s.resources.requests.cpu.map(|cpu| cpu.cores().0),
         price_per_hour,
+        priority: i32::try_from(s.priority).unwrap_or(i32::MAX),
+        standing: standing(s),
         objective,
         need: None,
     }))
+}
+
+/// The order that the file gives; the live loop reads it the same way.
+fn standing(service: &model::Service) -> Option<Directive> {
+    match service.scale() {
+        model::Scale::Fixed(0) => Some(Directive::Hold { replicas: Replicas(0), until: None }),
+        model::Scale::Auto(a) if a.paused => Some(Directive::Pause { until: None }),
+        _ => None,
+    }
 }
 
 fn service_time(

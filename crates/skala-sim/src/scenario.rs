@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::Limits;
-use skala_autoscaler::{Policy, Quantile};
+use skala_autoscaler::{Directive, Policy, Quantile};
 use skala_balance::Settings;
 use skala_trace::TraceError;
 use skala_types::{Money, Replicas, ServiceName, Time};
@@ -69,6 +69,10 @@ pub struct Service {
     pub busy_cores: Option<f64>,
     /// Price of a replica per hour.
     pub price_per_hour: Option<Money>,
+    /// Who is served first when a budget or a database is short: the highest.
+    pub priority: i32,
+    /// The order that the platform file gives (`paused`, `replicas: 0`).
+    pub standing: Option<Directive>,
     /// What its users are promised.
     pub objective: Option<Objective>,
     /// Replicas needed over time, for the measures of elasticity; `None` leaves them at zero. See [`crate::optimum`].

@@ -3,16 +3,15 @@
 //! Decides: the fewest replicas with which the share of late answers is small enough.
 //! Inputs: arrivals per second, the service time's mean, spread and shape, burstiness, servers per replica, the objective.
 //! Method: G/G/c by Allen and Cunneen: Erlang C's chance of waiting, and an exponential wait with the mean multiplied by
-//!   (ca^2 + cs^2) / 2; the response is that wait plus a service time of the learned shape. Erlang B's recursion is continued
-//!   from one size to the next; above [`MANY`] erlangs Halfin and Whitt's limit takes its place.
+//!   (ca^2 + cs^2) / 2; the response is that wait plus a service time of the learned shape. The chance is `skala_capacity`'s.
 //! Invariants: more load never needs fewer; the answer is at least 1 and its servers are more than the erlangs.
-//! Tested: `wait::tests`, against Erlang's figures.
+//! Tested: `wait::tests`.
+
+use skala_capacity::erlang_c;
 
 use super::work::{SHARES, Work};
 use crate::REPLICAS_CEILING;
 
-/// Erlangs from which the limit of many servers is exact enough.
-const MANY: f64 = 500.0;
 /// Share of the allowed late answers that waiting may cause. Answers are late in clusters, and a minute is judged by itself: what
 /// is allowed on average must be well below what is allowed in a minute.
 const MARGIN: f64 = 0.15;
@@ -71,10 +70,9 @@ pub(crate) fn replicas(rate: f64, demand: Demand<'_>, goal: Goal) -> (u32, bool)
     let (lateness, allowed, feasible) = lateness(demand, goal);
     let mut replicas = (erlangs / per_replica).floor() + 1.0;
     let ceiling = f64::from(REPLICAS_CEILING.0);
-    let mut blocking = Blocking::new(erlangs);
     while replicas < ceiling {
         let servers = replicas * per_replica;
-        if lateness.of(servers, erlangs, blocking.waits(servers)) <= allowed {
+        if lateness.of(servers, erlangs, erlang_c(erlangs, servers)) <= allowed {
             break;
         }
         replicas += 1.0;
@@ -95,45 +93,4 @@ fn lateness(demand: Demand<'_>, goal: Goal) -> (Lateness, f64, bool) {
     // Then what counts is only that nobody waits for long.
     let wait = Lateness { points: [0.0; 12], floor: 0.0, bound: work.mean / 10.0, ..lateness };
     (wait, NEGLIGIBLE, false)
-}
-
-/// Erlang's chance of waiting, for rising numbers of servers.
-pub(crate) struct Blocking {
-    erlangs: f64,
-    servers: f64,
-    /// 1 / B of `servers`.
-    inverse: f64,
-}
-
-impl Blocking {
-    pub(crate) fn new(erlangs: f64) -> Blocking {
-        Blocking { erlangs, servers: 0.0, inverse: 1.0 }
-    }
-
-    /// Chance of waiting with so many servers, more than the erlangs and not fewer than before.
-    pub(crate) fn waits(&mut self, servers: f64) -> f64 {
-        if self.erlangs > MANY {
-            return halfin_whitt((servers - self.erlangs) / self.erlangs.sqrt());
-        }
-        let per_erlang = 1.0 / self.erlangs;
-        while self.servers < servers {
-            self.servers += 1.0;
-            self.inverse = 1.0 + self.inverse * self.servers * per_erlang;
-        }
-        let load = self.erlangs / servers;
-        1.0 / (self.inverse * (1.0 - load) + load)
-    }
-}
-
-/// The chance of waiting with `beta` standard deviations of spare servers: 1 / (1 + beta Phi(beta) / phi(beta)).
-fn halfin_whitt(beta: f64) -> f64 {
-    let density = (-beta * beta / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    1.0 / (1.0 + beta * normal(beta) / density.max(1e-300))
-}
-
-/// The normal distribution function for x >= 0 (Abramowitz and Stegun 26.2.17, to 7.5e-8).
-fn normal(x: f64) -> f64 {
-    let t = 1.0 / (1.0 + 0.231_641_9 * x);
-    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    1.0 - (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * poly
 }

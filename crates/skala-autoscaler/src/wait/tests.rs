@@ -8,7 +8,7 @@ use super::backlog::{Supply, after};
 use super::budget::{Budget, BudgetUse};
 use super::growth::Growth;
 use super::rate::Rate;
-use super::staffing::{Blocking, Demand, Goal, replicas};
+use super::staffing::{Demand, Goal, replicas};
 use super::work::Work;
 
 fn at(secs: u64) -> Time {
@@ -42,17 +42,6 @@ fn rate_after(steps: &[(u64, u64)]) -> Rate {
         now += secs;
     }
     rate
-}
-
-#[test]
-fn the_chance_of_waiting_is_erlangs() {
-    let chance = |servers: f64, load: f64| format!("{:.6}", Blocking::new(servers * load).waits(servers));
-    let found = [(1.0, 0.5), (2.0, 0.8), (4.0, 0.7), (4.0, 0.9), (8.0, 0.8), (16.0, 0.9), (32.0, 0.95), (100.0, 0.9)]
-        .map(|(servers, load)| chance(servers, load));
-    expect!["0.500000 0.711111 0.428654 0.787753 0.457645 0.591343 0.695710 0.216940"].assert_eq(&found.join(" "));
-    // Where the limit of many servers takes over, it is close.
-    let (exact, limit) = (Blocking::new(499.9).waits(520.0), Blocking::new(500.1).waits(520.0));
-    assert!((exact - limit).abs() < 0.02, "{exact} {limit}");
 }
 
 #[test]

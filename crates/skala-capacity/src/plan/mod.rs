@@ -14,7 +14,6 @@ mod model;
 mod money;
 mod needs;
 mod saturation;
-mod scalability;
 mod scenario;
 mod stage;
 mod target;
@@ -33,6 +32,8 @@ pub use saturation::{AtLoad, Saturation};
 pub use scenario::{Bought, Carried, MonthCost, ScenarioPlan};
 pub use stage::{Leaves, StagePlan, StageServiceView, StageStoreView, StageView};
 pub use target::{Target, TargetPlan};
+
+use crate::Usl;
 
 /// Multiples of today's loads in the sizing table.
 const SIZES: [u64; 5] = [1, 2, 5, 10, 20];
@@ -198,8 +199,8 @@ fn horizon(model: &Model, months: &[growth::Loads]) -> Vec<growth::Loads> {
 fn knees(model: &Model) -> Result<(), PlanError> {
     for service in &model.services {
         for rule in &service.rules {
-            let Rule::Scalability { alpha, beta, .. } = rule else { continue };
-            let knee = scalability::knee(*alpha, *beta);
+            let Rule::Scalability { gamma, alpha, beta, .. } = rule else { continue };
+            let knee = Usl { per_one: *gamma, contention: *alpha, coherency: *beta }.best();
             if let Some(max) = service.ceiling.filter(|max| *max > knee) {
                 return Err(PlanError::BeyondKnee { service: service.name.clone(), max, knee });
             }

@@ -13,8 +13,7 @@ use super::growth::Loads;
 use super::links::{self, DatabaseNeed, ProviderNeed};
 use super::model::{Model, Origin, Rule, Service, Store};
 use super::money::PerMonth;
-use super::scalability::scaled;
-use crate::{Demand, Measure, staff};
+use crate::{Demand, Measure, Usl, staff};
 
 /// Bytes in a GB, which stores are priced by.
 const GB: u64 = 1_000_000_000;
@@ -225,7 +224,7 @@ fn rule(model: &Model, rule: &Rule, loads: &Loads) -> Option<RuleNeed> {
         Rule::Scalability { share, gamma, alpha, beta, .. } => {
             let rate = value.times(&Exact::new((*share).into(), 1_000_000)).to_f64();
             let text = format!("{gamma:.2}/s per replica by the Universal Scalability Law");
-            match scaled(rate, *gamma, *alpha, *beta) {
+            match (Usl { per_one: *gamma, contention: *alpha, coherency: *beta }).fewest(rate) {
                 Ok(n) => RuleNeed { rule: text, origin: Origin::Measured, unrounded: Some(n as f64), replicas: Some(n), ..blank },
                 Err((knee, most)) => RuleNeed {
                     rule: text,

@@ -1,6 +1,6 @@
 //! The Universal Scalability Law: what more servers, or more work at once, gain.
 //!
-//! Decides: throughput at a size, the size beyond which more makes less, and the throughput there.
+//! Decides: throughput at a size, the size beyond which more makes less, the throughput there, and the least size for a rate.
 //! Inputs: throughput of one (gamma, per second), contention (alpha), coherency (beta).
 //! Method: `X(N) = gamma N / (1 + alpha (N-1) + beta N (N-1))` (N. J. Gunther, 1993); beta = 0 is Amdahl's law.
 //! Tested: `tests/it/usl.rs`.
@@ -8,6 +8,9 @@
 use serde::Serialize;
 
 use crate::number::at_least_0;
+
+/// Most replicas that are looked for.
+const MOST: u64 = 10_000_000;
 
 /// A scalability curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -47,5 +50,30 @@ impl Usl {
             (f64::INFINITY, alpha) => at_least_0(self.per_one) / alpha,
             (knee, _) => self.throughput(knee),
         }
+    }
+
+    /// The whole number of replicas that serves the most, at least 1; ten million where more never serve less.
+    pub fn best(&self) -> u64 {
+        let below = (self.knee() as u64).clamp(1, MOST);
+        let at = |n: u64| self.throughput(n as f64);
+        if below < MOST && at(below + 1) > at(below) { below + 1 } else { below }
+    }
+
+    /// The fewest replicas that serve `rate` per second.
+    ///
+    /// # Errors
+    /// When none do: the size that serves the most, and what it serves.
+    pub fn fewest(&self, rate: f64) -> Result<u64, (u64, f64)> {
+        let best = self.best();
+        let most = self.throughput(best as f64);
+        if most < rate {
+            return Err((best, most));
+        }
+        let (mut low, mut high) = (0, best);
+        while low < high {
+            let middle = u64::midpoint(low, high);
+            if self.throughput(middle as f64) >= rate { high = middle } else { low = middle + 1 }
+        }
+        Ok(low)
     }
 }

@@ -58,6 +58,16 @@ fn says_why_it_cannot_tell() {
     assert_eq!(fit_usl(&[(f64::NAN, 1.0), (1.0, f64::INFINITY), (0.0, 5.0)]), Err(NotIdentifiable::TooFewSizes { sizes: 0 }));
 }
 
+#[test]
+fn the_fewest_replicas_for_a_rate_and_beyond_the_knee_nothing_helps() {
+    let curve = Usl { per_one: 1000.0, contention: 0.02, coherency: 0.0005 };
+    assert_eq!(curve.best(), 44);
+    assert_eq!((curve.fewest(0.0), curve.fewest(6849.0), curve.fewest(6850.0)), (Ok(0), Ok(8), Ok(9)));
+    assert!(matches!(curve.fewest(16_000.0), Err((44, most)) if most > 15_122.0));
+    let straight = Usl { per_one: 100.0, contention: 0.0, coherency: 0.0 };
+    assert_eq!(straight.fewest(500.0), Ok(5));
+}
+
 proptest! {
     #[test]
     fn finds_any_curve_that_the_sizes_span(per_one in 0.1..1e5f64, contention in 0.0..0.3f64, coherency in 0.0005..0.01f64) {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::Want;
-use skala_autoscaler::{Action, Observation, Phase, Planned, Policy, ReplicaObservation, State};
+use skala_autoscaler::{Action, Directive, Observation, Phase, Planned, Policy, ReplicaObservation, State};
 use skala_balance::Outlook;
 use skala_forecast::Floor;
 use skala_types::{ReplicaId, Replicas as Size, ServiceName, Streams, Time};
@@ -28,6 +28,8 @@ pub struct Control {
     /// CPU of one busy server; none when nothing is known of CPU.
     cpu_per_server: Option<f64>,
     price: u64,
+    priority: i32,
+    standing: Option<Directive>,
     desired: Size,
     moved: Option<(u32, u32)>,
     away_until: Option<Time>,
@@ -43,7 +45,11 @@ impl Control {
         let start_up = Draw::try_new(&service.start_up, &field("startUp"))?;
         let busy_cores = service.busy_cores.map(|cores| cores.max(0.0)).filter(|cores| cores.is_finite());
         let spec = service.policy.spec();
-        let initial = service.initial.unwrap_or(spec.min_replicas.max(Size(1)));
+        let held = service.standing.and_then(|order| match order {
+            Directive::Hold { replicas, .. } => Some(replicas),
+            Directive::Pause { .. } => None,
+        });
+        let initial = service.initial.or(held).unwrap_or(spec.min_replicas.max(Size(1)));
         if initial > skala_autoscaler::REPLICAS_CEILING {
             let reason = format!("{initial} replicas are more than the most that skala runs, 10000");
             return Err(SimError::Setting { field: field("initial"), reason });
@@ -56,6 +62,8 @@ impl Control {
             drain: service.drain,
             cpu_per_server: busy_cores.map(|cores| cores / f64::from(service.station.concurrency.unwrap_or(1).max(1))),
             price: service.price_per_hour.map_or(0, |p| p.micros),
+            priority: service.priority,
+            standing: service.standing,
             desired: initial,
             moved: None,
             away_until: None,
@@ -104,7 +112,16 @@ impl Control {
 
     /// What the station may promise to those who wait.
     pub fn outlook(&self, now: Time) -> Outlook {
-        Outlook::of(self.replicas.prospects(), self.state.startup_estimate(&self.policy), true, now)
+        Outlook::of(self.replicas.prospects(), self.state.startup_estimate(&self.policy), self.may_start(), now)
+    }
+
+    /// Whether a request that arrives at no replica brings one about.
+    fn may_start(&self) -> bool {
+        match self.standing {
+            Some(Directive::Hold { replicas, .. }) => replicas.0 > 0,
+            Some(Directive::Pause { .. }) => self.desired.0 > 0,
+            None => true,
+        }
     }
 
     /// The next moment at which some replica's phase ends by itself.
@@ -196,6 +213,7 @@ impl Control {
             replicas: self.replicas.all().iter().map(replica).collect(),
             station,
             forecast: self.floor.as_ref().and_then(|f| f.expected(&self.policy, &self.state, now)),
+            directive: self.standing,
             ..Observation::default()
         }
     }
@@ -206,9 +224,9 @@ impl Control {
             desired: planned.desired,
             current: observation.current,
             min: planned.report.bounds.as_ref().map_or(self.policy.spec().min_replicas, |b| b.min),
-            held: false,
+            held: matches!(observation.directive, Some(Directive::Hold { .. })),
             price: self.price,
-            priority: 0,
+            priority: self.priority,
         }
     }
 

@@ -44,6 +44,7 @@ pub(super) struct Engine<'a> {
     press_free: Time,
     blind_until: Time,
     masked: Duration,
+    masked_to: Duration,
     now: Time,
     events: u64,
     changes: Vec<(usize, Change)>,
@@ -92,6 +93,7 @@ impl<'a> Engine<'a> {
             press_free: Time::ZERO,
             blind_until: Time::ZERO,
             masked: Duration::ZERO,
+            masked_to: Duration::ZERO,
             now: begins,
             events: 0,
             changes: Vec::new(),
@@ -205,7 +207,9 @@ impl<'a> Engine<'a> {
 
     fn hole(&mut self, from: Duration, to: Duration) {
         let (from, to) = (from.max(self.now.since(self.scenario.begins)), to.max(from));
-        self.masked += to.saturating_sub(from);
+        let end = self.scenario.horizon.unwrap_or(Duration::MAX);
+        self.masked += to.min(end).saturating_sub(from.max(self.masked_to));
+        self.masked_to = self.masked_to.max(to);
         let seen_again = (self.scenario.begins + to) + self.scenario.interval * BLIND_TICKS;
         self.blind_until = self.blind_until.max(seen_again);
         for (i, tier) in self.tiers.iter_mut().enumerate() {

@@ -202,6 +202,7 @@ impl Recorder {
     pub fn mask(&mut self, from: Duration, to: Duration) {
         self.minutes.mask(from, to);
         self.timeline.mask(from, to);
+        self.watch.mask(from, to);
     }
 
     /// Requests that came so far.
@@ -232,7 +233,8 @@ impl Recorder {
             cost: self.price_per_hour.map(|price| price * self.watch.replica_seconds / 3600.0),
             scale_actions: self.scale_actions,
             direction_changes: self.direction_changes,
-            utilisation: if servers > 0.0 { self.busy / servers } else { 0.0 },
+            // Draining replicas work, too, and are not among the ready ones.
+            utilisation: if servers > 0.0 { (self.busy / servers).min(1.0) } else { 0.0 },
             ready: self.watch.ready.unwrap_or_default(),
             elasticity: self.watch.elasticity(),
             timeline: self.timeline.finish(end, self.objective.map_or(0.95, |o| share(o.quantile))),

@@ -1,5 +1,6 @@
 //! Sizes over time: what was paid, and how it compares with what was needed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::{Elasticity, Need};
 pub(super) struct Watch {
     need: Option<Arc<Need>>,
     since: Duration,
+    /// Holes of the recording that are not behind yet: paid, and not judged.
+    holes: VecDeque<(Duration, Duration)>,
     sizes: Option<Sizes>,
     pub(super) replica_seconds: f64,
     pub(super) ready_seconds: f64,
@@ -25,6 +28,7 @@ impl Watch {
         Watch {
             need,
             since: Duration::ZERO,
+            holes: VecDeque::new(),
             sizes: None,
             replica_seconds: 0.0,
             ready_seconds: 0.0,
@@ -42,6 +46,25 @@ impl Watch {
         self.ready = Some((least.min(sizes.ready), most.max(sizes.ready)));
     }
 
+    /// A hole of the recording.
+    pub(super) fn mask(&mut self, from: Duration, to: Duration) {
+        if to > from {
+            self.holes.push_back((from, to));
+        }
+    }
+
+    /// Whether a moment lies in a hole, and until when that is so.
+    fn hole_at(&mut self, at: Duration) -> (bool, Duration) {
+        while self.holes.front().is_some_and(|hole| hole.1 <= at) {
+            self.holes.pop_front();
+        }
+        match self.holes.front() {
+            Some((from, to)) if *from <= at => (true, *to),
+            Some((from, _)) => (false, *from),
+            None => (false, Duration::MAX),
+        }
+    }
+
     /// Adds what has held until `at`.
     pub(super) fn settle(&mut self, at: Duration, timeline: &mut Timeline) {
         let from = self.since;
@@ -52,13 +75,16 @@ impl Watch {
         }
         let secs = (at - from).as_secs_f64();
         self.replica_seconds += f64::from(sizes.total) * secs;
-        self.ready_seconds += f64::from(sizes.ready) * secs;
         let need = self.need.clone();
         let mut begin = from;
         while begin < at {
             let (needed, until) = need.as_ref().map_or((0, at), |n| n.at(begin));
-            let end = until.clamp(begin + Duration::from_nanos(1), at);
-            self.judge(f64::from(sizes.ready), needed, (end - begin).as_secs_f64());
+            let (masked, same_until) = self.hole_at(begin);
+            let end = until.min(same_until).clamp(begin + Duration::from_nanos(1), at);
+            if !masked {
+                self.ready_seconds += f64::from(sizes.ready) * (end - begin).as_secs_f64();
+                self.judge(f64::from(sizes.ready), needed, (end - begin).as_secs_f64());
+            }
             let level = Level {
                 ready: sizes.ready.into(),
                 replicas: sizes.total.into(),

@@ -20,13 +20,15 @@ const PASSES: usize = 6;
 pub(super) fn optimum(scenario: &Scenario, index: usize, open: ReopenSteps<'_>) -> Result<Optimum, SimError> {
     let (service, terms) = Terms::of(scenario, index)?;
     let law = Law::try_new(&service.service_time, &format!("services.{}.serviceTime", service.name))?;
-    let (mut need, end) = begin(scenario, service, &terms, &law, &mut *open()?)?;
+    let (mut need, end, holes) = begin(scenario, service, &terms, &law, &mut *open()?)?;
+    need.bridge(&holes);
     let mut schedule = Schedule::cheapest(&need, terms.start_up, terms.bounds, end);
     for _ in 0..PASSES {
         let grid = run(scenario, service, &terms, &schedule, None, &mut *open()?)?;
         if terms.concurrency.is_none() || !grid.raise(&terms, &schedule, &mut need) {
             break;
         }
+        need.bridge(&holes);
         schedule = Schedule::cheapest(&need, terms.start_up, terms.bounds, end);
     }
     let need = Arc::new(need);
@@ -45,18 +47,19 @@ fn grid_step(scenario: &Scenario) -> Duration {
     }
 }
 
-/// What the formula asks for, by step of the need, and the end of the trace.
+/// What the formula asks for, by step of the need, the end of the trace, and its holes.
 fn begin(
     scenario: &Scenario,
     service: &Service,
     terms: &Terms,
     law: &Law,
     steps: &mut dyn skala_trace::Steps,
-) -> Result<(Need, Duration), SimError> {
+) -> Result<(Need, Duration, Vec<(Duration, Duration)>), SimError> {
     let mut load = Cutter::new(steps, grid_step(scenario), scenario.horizon);
     let mut need = Need::new(Duration::from_secs(terms.step));
     let mut staffing = Staffing { terms, law, chances: Waiting::default(), points: Points::new() };
     let (mut index, mut sum, mut end) = (0, Sum::default(), Duration::ZERO);
+    let mut holes: Vec<(Duration, Duration)> = Vec::new();
     while let Some(slice) = load.next()? {
         let at = slice.from.as_secs() / terms.step;
         if at != index {
@@ -70,9 +73,14 @@ fn begin(
         sum.work += requests * law.mean(slice.tokens);
         sum.gap_scv += slice.gap_scv * secs;
         end = slice.to;
+        match holes.last_mut().filter(|_| slice.rate.is_none()) {
+            Some(hole) if hole.1 == slice.from => hole.1 = slice.to,
+            _ if slice.rate.is_none() => holes.push((slice.from, slice.to)),
+            _ => {}
+        }
     }
     need.raise(index, staffing.replicas(&sum));
-    Ok((need, end))
+    Ok((need, end, holes))
 }
 
 /// Load of a step of the need.

@@ -100,15 +100,29 @@ impl Source<'_> {
 pub(super) fn optimum(scenario: &Scenario, index: usize, open: Reopen<'_>) -> Result<Optimum, SimError> {
     let (service, terms) = Terms::of(scenario, index)?;
     let mut source = Source { scenario, index, open, kept: None };
-    let (mut need, end) = begin(&mut source, &terms)?;
+    let (mut need, end, holes) = begin(&mut source, &terms)?;
+    need.bridge(&holes);
     let mut schedule = Schedule::cheapest(&need, terms.start_up, terms.bounds, end);
     if terms.concurrency.is_some() {
+        let mut missed = u64::MAX;
         for _ in 0..PASSES {
             let grid = trial(&mut source, service, &terms, &schedule)?;
+            missed = grid.missed_minutes(&terms);
             if !grid.raise(&terms, &schedule, &mut need) {
                 break;
             }
+            need.bridge(&holes);
             schedule = Schedule::cheapest(&need, terms.start_up, terms.bounds, end);
+        }
+        // Where load hardly changes, growth in steps may come to more than a fixed size costs.
+        let (least, fixed) = (terms.bounds.0.max(1), schedule.cheaper_fixed().min(terms.bounds.1));
+        for size in (least..=fixed).rev().take(if missed == 0 { PASSES } else { 0 }) {
+            let flat = Schedule::fixed(size, terms.start_up, end);
+            if trial(&mut source, service, &terms, &flat)?.missed_minutes(&terms) > 0 {
+                break;
+            }
+            schedule = flat;
+            need.cap(size);
         }
     }
     let need = Arc::new(need);
@@ -117,12 +131,15 @@ pub(super) fn optimum(scenario: &Scenario, index: usize, open: Reopen<'_>) -> Re
     Ok(Optimum { outcome: recorder.finish(end), schedule, need })
 }
 
-/// The need that the busy work of each minute asks for, and the end of the trace.
-fn begin(source: &mut Source<'_>, terms: &Terms) -> Result<(Need, Duration), SimError> {
+/// The need that the busy work of each minute asks for, the end of the trace, and its holes.
+fn begin(source: &mut Source<'_>, terms: &Terms) -> Result<(Need, Duration, Vec<(Duration, Duration)>), SimError> {
     const MINUTE: u64 = 60_000_000_000;
-    let mut work: Vec<f64> = Vec::new();
+    let (mut work, mut holes): (Vec<f64>, Vec<(Duration, Duration)>) = (Vec::new(), Vec::new());
     let end = source.each(&mut |event| {
-        let Event::Request(at, service) = event else { return };
+        let (at, service) = match event {
+            Event::Request(at, service) => (at, service),
+            Event::Hole(from, to) => return holes.push((from, to)),
+        };
         let mut from = at;
         let until = at.saturating_add(service);
         loop {
@@ -149,7 +166,8 @@ fn begin(source: &mut Source<'_>, terms: &Terms) -> Result<(Need, Duration), Sim
         let first = minute as u64 * per_minute;
         (first..first + per_minute).for_each(|step| need.raise(step, replicas as u32));
     }
-    Ok((need, end))
+    holes.iter_mut().for_each(|hole| hole.1 = hole.1.min(end));
+    Ok((need, end, holes))
 }
 
 /// Sizes in servers by nanoseconds.

@@ -1,9 +1,9 @@
 //! Single requests through a pool of servers whose size is known for all times: a station without a control loop.
 //!
-//! Method: first come, first served; a heap of the times at which servers fall free. Servers that are taken away are those that fall
-//!   free first, and they finish what they have.
+//! Method: first come, first served; a heap of the times at which the servers that were used fall free. Servers that are taken away
+//!   are idle ones, then those that fall free first, and they finish what they have.
 //! Invariants: a request begins at the earliest moment at which a server is free and nobody is before it; whoever would wait longer than
-//!   the station allows is refused.
+//!   the station allows is refused; memory is that of the requests in service, however many servers there are.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -24,7 +24,11 @@ pub(super) struct Replay<'a> {
     /// Sizes in servers, by time.
     changes: &'a [(u64, u64)],
     next: usize,
-    free: BinaryHeap<Reverse<u64>>,
+    servers: u64,
+    /// The last time at which there came more: until then, those beyond `used` were not there.
+    grown: u64,
+    /// When each server that was used falls free, or fell.
+    used: BinaryHeap<Reverse<u64>>,
     line: VecDeque<(u64, u64)>,
     max_waiting: usize,
     max_wait: u64,
@@ -33,13 +37,14 @@ pub(super) struct Replay<'a> {
 impl<'a> Replay<'a> {
     pub(super) fn new(changes: &'a [(u64, u64)], station: &Settings) -> Replay<'a> {
         let max_wait = u64::try_from(station.max_wait.as_nanos()).unwrap_or(u64::MAX);
-        Replay { changes, next: 0, free: BinaryHeap::new(), line: VecDeque::new(), max_waiting: station.max_waiting, max_wait }
+        let (used, line) = (BinaryHeap::new(), VecDeque::new());
+        Replay { changes, next: 0, servers: 0, grown: 0, used, line, max_waiting: station.max_waiting, max_wait }
     }
 
     /// A request arrives.
     pub(super) fn arrive(&mut self, at: u64, service: u64, told: &mut dyn FnMut(Fate)) {
         self.until(at, told);
-        let free_now = self.line.is_empty() && self.free.peek().is_some_and(|free| free.0 <= at);
+        let free_now = self.line.is_empty() && self.free_at() <= at;
         if !free_now && self.line.len() >= self.max_waiting {
             told(Fate { arrived: at, wait: 0, service: None });
             return;
@@ -53,20 +58,29 @@ impl<'a> Replay<'a> {
         while let Some(&(at, servers)) = self.changes.get(self.next).filter(|c| c.0 <= to) {
             self.next += 1;
             self.dispatch(at, told);
-            while (self.free.len() as u64) < servers {
-                self.free.push(Reverse(at));
+            if servers > self.servers {
+                self.grown = at;
             }
-            while self.free.len() as u64 > servers {
-                self.free.pop();
+            self.servers = servers;
+            while self.used.len() as u64 > servers {
+                self.used.pop();
             }
         }
         self.dispatch(to, told);
     }
 
+    /// The earliest time at which somebody could begin. A server that nobody used is free since the last growth: had there been one
+    /// before it, nobody would be waiting from that time.
+    fn free_at(&self) -> u64 {
+        let unused = if (self.used.len() as u64) < self.servers { self.grown } else { u64::MAX };
+        self.used.peek().map_or(unused, |used| used.0.min(unused))
+    }
+
     /// Those begin who can until `to`.
     fn dispatch(&mut self, to: u64, told: &mut dyn FnMut(Fate)) {
         while let Some(&(arrived, service)) = self.line.front() {
-            let begins = self.free.peek().map_or(u64::MAX, |free| free.0.max(arrived));
+            let free = self.free_at();
+            let begins = free.max(arrived);
             let deadline = arrived.saturating_add(self.max_wait);
             if begins.min(deadline) > to {
                 return;
@@ -76,8 +90,10 @@ impl<'a> Replay<'a> {
                 told(Fate { arrived, wait: self.max_wait, service: None });
                 continue;
             }
-            self.free.pop();
-            self.free.push(Reverse(begins.saturating_add(service)));
+            if self.used.peek().is_some_and(|used| used.0 == free) {
+                self.used.pop();
+            }
+            self.used.push(Reverse(begins.saturating_add(service)));
             told(Fate { arrived, wait: begins - arrived, service: Some(service) });
         }
     }

@@ -58,6 +58,17 @@ impl Schedule {
         Schedule { changes: levels(&edges), start_up, end }
     }
 
+    /// Always the same size.
+    pub(crate) fn fixed(replicas: u32, start_up: Duration, end: Duration) -> Schedule {
+        Schedule { changes: vec![(Duration::ZERO, replicas)], start_up, end }
+    }
+
+    /// The largest fixed size that would be cheaper.
+    pub(crate) fn cheaper_fixed(&self) -> u32 {
+        let secs = self.end.as_secs_f64();
+        if secs > 0.0 { ((self.replica_seconds() / secs).ceil() - 1.0).max(0.0) as u32 } else { 0 }
+    }
+
     /// Ready replicas from each time on.
     pub fn ready(&self) -> &[(Duration, u32)] {
         &self.changes

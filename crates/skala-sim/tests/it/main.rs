@@ -1,5 +1,6 @@
 //! The simulator against theory, laws and faults.
 
+mod extremes;
 mod faults;
 mod fluid;
 mod laws;

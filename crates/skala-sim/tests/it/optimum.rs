@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use skala_autoscaler::{Policy, PolicySpec};
 use skala_sim::optimum::{Schedule, of_arrivals, of_steps};
-use skala_sim::{Dist, Mode, Need, Service};
+use skala_sim::{Dist, Flow, Mode, Need, Service, simulate};
+
+use skala_types::Replicas;
 
 use crate::parts::{FLUID, bounds, exact, poisson, rates, scenario, secs, service};
 
@@ -66,6 +69,44 @@ proptest! {
         prop_assert!((schedule.replica_seconds() - brute_force(&padded, start_up, (min, 5))).abs() < 1e-9);
         for (t, n) in padded.iter().enumerate() {
             prop_assert!(schedule.at(Duration::from_secs(t as u64)) >= (*n).clamp(min, 5));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whoever misses nothing pays at least as much as the optimum: policies that see only the past, and every fixed size.
+    #[test]
+    fn nobody_who_misses_nothing_is_cheaper(
+        rates in proptest::collection::vec(5.0f64..150.0, 1..5), seed in 0u64..1000, cv in 0.0f64..2.0, start_up in 0u64..40, target in 1.0f64..6.0,
+        fixed in 1u32..12, minimum in 1u32..3,
+    ) {
+        let load: Vec<(f64, f64)> = rates.iter().map(|rate| (*rate, 120.0)).collect();
+        let spec = PolicySpec {
+            min_replicas: Replicas(minimum),
+            max_replicas: Replicas(15),
+            metrics: vec![skala_autoscaler::MetricSpec::Concurrency { target }.into()],
+            ..PolicySpec::default()
+        };
+        let base = Service {
+            policy: Policy::try_new(spec).expect("sound"),
+            service_time: Dist::LogNormal { mean: 0.1, cv },
+            start_up: Dist::Constant { seconds: start_up as f64 },
+            ..service(1, 5)
+        };
+        let of = scenario(base.clone(), Mode::Exact);
+        let best = of_arrivals(&of, 0, &mut || Ok(Box::new(poisson(&load, seed)))).expect("runs").outcome;
+        for policy in [base.policy.clone(), Policy::fixed(Replicas(fixed.max(minimum)))] {
+            let rival = scenario(Service { policy, ..base.clone() }, Mode::Exact);
+            let out = simulate(&rival, &mut poisson(&load, seed), &mut |_| Flow::Continue).expect("runs").services.remove(0);
+            if out.missed_minutes == Some(0) {
+                prop_assert_eq!(best.missed_minutes, Some(0));
+                prop_assert!(
+                    out.replica_seconds >= best.replica_seconds * 0.999,
+                    "optimum {}, rival {}", best.replica_seconds, out.replica_seconds
+                );
+            }
         }
     }
 }

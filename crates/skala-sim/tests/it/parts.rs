@@ -26,6 +26,8 @@ pub(crate) fn service(replicas: u32, concurrency: u32) -> Service {
         initial: None,
         busy_cores: Some(1.0),
         price_per_hour: None,
+        priority: 0,
+        standing: None,
         objective: Some(Objective { quantile: Quantile::P95, latency: Duration::from_millis(500), availability: None }),
         need: None,
     }

@@ -1,7 +1,9 @@
 //! Exact mode against M/M/c and M/G/1.
 
-use skala_capacity::erlang_c;
-use skala_sim::Dist;
+use std::time::Duration;
+
+use skala_capacity::{bounded, erlang_c};
+use skala_sim::{Dist, Scenario};
 
 use crate::support::{Poisson, run, scenario, service};
 
@@ -12,8 +14,11 @@ const WITHIN: f64 = 4.0;
 
 /// Mean waits of independent runs: their mean and its standard error.
 fn mean_wait(replicas: u32, concurrency: u32, service_time: Dist, rate: f64, secs: u64) -> (f64, f64) {
+    // A fixed size needs no looks, and each is dear in a debug build.
+    let interval = Duration::from_secs(600);
     let wait = |seed| {
-        run(&scenario(seed, service(replicas, concurrency, service_time)), Poisson::new(seed, rate, secs)).0.services[0].wait.mean
+        let scenario = Scenario { interval, ..scenario(seed, service(replicas, concurrency, service_time)) };
+        run(&scenario, Poisson::new(seed, rate, secs)).0.services[0].wait.mean
     };
     let waits: Vec<f64> = (1..=RUNS).map(wait).collect();
     let n = RUNS as f64;
@@ -40,6 +45,23 @@ fn meets_erlang_c_whatever_the_split_into_replicas() {
         );
         assert!(error < 0.4 * theory, "{replicas} x {concurrency}: an interval of {error} around {theory} says nothing");
     }
+}
+
+#[test]
+fn a_full_room_refuses_as_m_m_c_k() {
+    let (rate, mean) = (45.0, 0.1);
+    let mut small = service(1, 4, Dist::Exponential { mean });
+    small.station.max_waiting = 6;
+    let expected = bounded(rate, mean, 4.0, 6).refused;
+    let shares: Vec<f64> = (1..=RUNS)
+        .map(|seed| {
+            let scenario = Scenario { interval: Duration::from_secs(600), ..scenario(seed, small.clone()) };
+            let of = run(&scenario, Poisson::new(seed, rate, 300)).0.services.remove(0);
+            of.refused / of.arrivals
+        })
+        .collect();
+    let found = shares.iter().sum::<f64>() / shares.len() as f64;
+    assert!((found - expected).abs() < 0.05 * expected, "{found}, theory {expected}: {shares:?}");
 }
 
 #[test]

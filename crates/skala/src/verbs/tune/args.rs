@@ -110,5 +110,8 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 fn split(text: &str) -> Result<f64, String> {
-    percent(text).ok().filter(|s| (0.1..=0.9).contains(s)).ok_or_else(|| "write a percentage from 10% to 90%, such as 70%".to_owned())
+    percent(text)
+        .ok()
+        .filter(|s| (0.1..=0.9).contains(s))
+        .ok_or_else(|| "write a percentage from 10% to 90%, such as 70%".to_owned())
 }

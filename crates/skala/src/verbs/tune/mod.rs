@@ -37,7 +37,7 @@ pub fn run(args: &TuneArgs) -> Outcome {
 
     let reading = Reading {
         step: args.trace_step,
-        service: args.service.clone(),
+        service: args.services.first().cloned(),
         scale: args.scale,
         from: args.from,
         until: args.until,
@@ -108,13 +108,7 @@ fn head(args: &TuneArgs, limits: Limits, ground: &Ground) -> Report {
 }
 
 /// The diff, or what to paste; and the file itself, when that is wanted.
-fn propose(
-    args: &TuneArgs,
-    text: &str,
-    wanted: &skala_spec::Platform,
-    changes: &[file::Change],
-    report: &mut Report,
-) -> Outcome {
+fn propose(args: &TuneArgs, text: &str, wanted: &skala_spec::Platform, changes: &[file::Change], report: &mut Report) -> Outcome {
     let Some(edited) = file::edited(&args.file, args.env.as_deref(), text, changes, wanted) else {
         let named = report.services.iter().filter(|s| changes.iter().any(|c| c.service == s.service));
         report.paste = named.map(|s| file::block(&s.service, changes)).collect();

@@ -28,7 +28,10 @@ pub fn render(report: &Report) -> String {
         let _ = write!(out, "\n{diff}");
     }
     for block in &report.paste {
-        let _ = write!(out, "\nThe file cannot be edited in place here (an anchor, or an overlay of another kind). To paste:\n\n{block}");
+        let _ = write!(
+            out,
+            "\nThe file cannot be edited in place here (an anchor, or an overlay of another kind). To paste:\n\n{block}"
+        );
     }
     out.truncate(out.trim_end().len());
     out
@@ -145,7 +148,13 @@ fn front(out: &mut String, report: &Report, service: &ServiceReport) {
             true => "as it is".to_owned(),
             false => short_settings(&point.settings),
         };
-        let place = if i == 0 { "cheapest" } else if i + 1 == shown { "fewest missed" } else { "" };
+        let place = if i == 0 {
+            "cheapest"
+        } else if i + 1 == shown {
+            "fewest missed"
+        } else {
+            ""
+        };
         let e = point.effect;
         table.add_row([place.to_owned(), words::count(e.missed_minutes as f64), words::amount(e.paid()), settings]);
     }

@@ -95,7 +95,10 @@ impl Work {
         let service = platform.services.get(name).cloned().expect("a service of the scenario is one of the platform");
         let knobs = tune::knobs(&service);
         if knobs.is_empty() {
-            return Err(wrong(format!("{name} has nothing to tune: its size is fixed"), "give its `autoscaling` a larger `maxReplicas`"));
+            return Err(wrong(
+                format!("{name} has nothing to tune: its size is fixed"),
+                "give its `autoscaling` a larger `maxReplicas`",
+            ));
         }
         let mut remarks = remarks;
         for metric in tune::untouched(&service) {
@@ -142,7 +145,11 @@ impl Work {
             return Err(match failed {
                 Some(error) => ground.searched.failure(&error),
                 None if stop.stopped() => interrupted(),
-                None => Exit::new(FAILED, "the file's own policy could not be judged on this trace", "look at it with `skala simulate`"),
+                None => Exit::new(
+                    FAILED,
+                    "the file's own policy could not be judged on this trace",
+                    "look at it with `skala simulate`",
+                ),
             });
         };
         if now_effect.minutes == 0 {
