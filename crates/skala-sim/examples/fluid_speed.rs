@@ -113,6 +113,7 @@ fn scenario() -> Scenario {
         interval: Duration::from_secs(1),
         services: vec![service],
         limits: skala_autoscaler::ceilings::Limits::default(),
+        network: skala_sim::Network::default(),
         faults: Vec::new(),
     }
 }

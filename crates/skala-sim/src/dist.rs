@@ -35,3 +35,15 @@ pub enum Dist {
         cv: f64,
     },
 }
+
+impl Dist {
+    /// Its mean for a request without tokens.
+    pub(crate) fn mean(&self) -> std::time::Duration {
+        let seconds = match *self {
+            Dist::Constant { seconds } => seconds,
+            Dist::Exponential { mean } | Dist::LogNormal { mean, .. } => mean,
+            Dist::Tokens { base, .. } => base,
+        };
+        std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+}

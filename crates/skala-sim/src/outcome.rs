@@ -23,6 +23,105 @@ pub struct Outcome {
     pub events: u64,
     /// Per service, in the scenario's order.
     pub services: Vec<ServiceOutcome>,
+    /// Per queue, in the scenario's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueOutcome>,
+    /// Per provider, in the scenario's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<ProviderOutcome>,
+    /// Per database, in the scenario's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolOutcome>,
+}
+
+/// The outcome of one queue. Tasks that came are done, dead or still in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueOutcome {
+    /// Its name.
+    pub name: String,
+    /// Tasks that came and were taken in.
+    pub arrivals: f64,
+    /// Tasks that were turned away because the queue was full.
+    pub refused: f64,
+    /// Tasks that are done.
+    pub done: f64,
+    /// Tasks that failed as often as they may.
+    pub dead: f64,
+    /// Tasks that are still ready, worked on, or not yet due.
+    pub left: f64,
+    /// Attempts that began.
+    pub attempts: f64,
+    /// Attempts that failed by themselves, by a timeout, by what they called, or with their replica.
+    pub failures: f64,
+    /// Of them, attempts that took too long.
+    pub timeouts: f64,
+    /// Of them, attempts whose provider had no quota left.
+    pub limited: f64,
+    /// From a task's falling due to its first attempt, seconds.
+    pub wait: Distribution,
+    /// From a task's falling due to its end, pauses included, seconds.
+    pub latency: Distribution,
+    /// Longest of the waits, seconds.
+    pub worst_wait: f64,
+    /// First attempts that began later than the objective allows; `None` without one.
+    pub late: Option<f64>,
+    /// Mean number of ready tasks.
+    pub mean_ready: f64,
+    /// Mean number of tasks that are worked on.
+    pub mean_leased: f64,
+    /// Most ready tasks.
+    pub most_ready: f64,
+    /// Highest age that the oldest ready task had, seconds.
+    pub oldest_age: f64,
+    /// Mean share of places for tasks that were busy.
+    pub utilisation: f64,
+}
+
+/// The outcome of one provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderOutcome {
+    /// Its name.
+    pub name: String,
+    /// Tries that reached it, throttled ones included.
+    pub tries: f64,
+    /// Tries that it took on.
+    pub requests: f64,
+    /// Tries that it sent back for want of quota (429).
+    pub throttled: f64,
+    /// Tries that met an outage.
+    pub errors: f64,
+    /// Share of tries that were throttled.
+    pub throttled_share: f64,
+    /// Tokens read and written.
+    pub tokens: f64,
+    /// Requests granted over requests that the quota allows; `None` without a quota.
+    pub request_utilisation: Option<f64>,
+    /// Tokens used over tokens that the quota allows; `None` without a quota.
+    pub token_utilisation: Option<f64>,
+    /// Mean number of requests that it worked on.
+    pub mean_in_flight: f64,
+}
+
+/// The outcome of one database's connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolOutcome {
+    /// Its name.
+    pub name: String,
+    /// Connections in all.
+    pub connections: u32,
+    /// Times that one was taken.
+    pub uses: f64,
+    /// Mean share of connections in use.
+    pub utilisation: f64,
+    /// Most in use at once.
+    pub most_used: f64,
+    /// Wait for a connection, seconds.
+    pub wait: Distribution,
+    /// Mean number of requests and tasks that wait for one.
+    pub mean_waiting: f64,
 }
 
 /// The outcome of one service.

@@ -3,6 +3,8 @@
 //! Decides: nothing of its own; what the file does not say gets the documented default and a remark.
 //! Tested: `tests/it/platform.rs`.
 
+mod network;
+
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::{BudgetOf, Limits};
@@ -52,12 +54,21 @@ pub fn scenario(platform: &Platform, setup: &Setup<'_>) -> Result<Assumed, SimEr
     let others = platform.services.keys().filter(|name| **name != first);
     let mut services = Vec::new();
     for name in std::iter::once(&first).chain(others) {
-        let share = if *name == first { 1.0 } else { 0.0 };
+        let share = if *name == first { 1.0 - network::share_of_queues(platform) } else { 0.0 };
         services.extend(service(platform, name, share, &mut remarks)?);
     }
     if services.len() > 1 {
-        remarks.push(format!("Every arrival of the trace goes to {first}; the other services see none."));
+        remarks.push(match network::share_of_queues(platform) {
+            0.0 => format!("Every arrival of the trace goes to {first}; the other services see none."),
+            share => {
+                format!(
+                    "{:.4} % of arrivals are tasks of queues, the others go to {first}; no other service sees any.",
+                    share * 100.0
+                )
+            }
+        });
     }
+    let network = network::network(platform, &services, &mut remarks)?;
     let scenario = Scenario {
         seed: setup.seed,
         mode: setup.mode,
@@ -66,6 +77,7 @@ pub fn scenario(platform: &Platform, setup: &Setup<'_>) -> Result<Assumed, SimEr
         interval: Duration::from_secs(1),
         services,
         limits: limits(platform)?,
+        network,
         faults: Vec::new(),
     };
     Ok(Assumed { scenario, remarks })
@@ -152,13 +164,7 @@ fn service_time(
     remark: &mut dyn FnMut(String),
 ) -> Result<Dist, SimError> {
     if let Some(t) = capacity.and_then(|c| c.token_times.as_ref()) {
-        let per = |rate: f64| 1.0 / rate;
-        return Ok(Dist::Tokens {
-            base: t.base.get().as_secs_f64(),
-            per_input: per(t.prefill_per_second.get()),
-            per_output: per(t.decode_per_second.get()),
-            cv: t.cv,
-        });
+        return Ok(by_tokens(t));
     }
     match capacity.and_then(|c| c.service_time.as_ref()) {
         Some(times) => dist(&format!("capacity.services.{name}.serviceTime"), times, 1.0),
@@ -178,6 +184,17 @@ fn start_up(name: &ServiceName, capacity: Option<&ServiceCapacity>, remark: &mut
             remark(format!("capacity.services.{name}.startUp is not set: a replica is taken to be ready 10s after its start."));
             Ok(START_UP)
         }
+    }
+}
+
+/// Times by tokens.
+fn by_tokens(t: &model::TokenTimes) -> Dist {
+    let per = |rate: f64| 1.0 / rate;
+    Dist::Tokens {
+        base: t.base.get().as_secs_f64(),
+        per_input: per(t.prefill_per_second.get()),
+        per_output: per(t.decode_per_second.get()),
+        cv: t.cv,
     }
 }
 

@@ -11,7 +11,7 @@ use skala_balance::Settings;
 use skala_trace::TraceError;
 use skala_types::{Money, Replicas, ServiceName, Time};
 
-use crate::{Dist, Need};
+use crate::{Dist, Need, Network};
 
 /// How time advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Scenario {
     pub services: Vec<Service>,
     /// Budgets, databases and providers, as the live loop has them.
     pub limits: Limits,
+    /// Queues, schedules, providers and databases as stations of their own.
+    pub network: Network,
     /// What goes wrong, in any order.
     pub faults: Vec<Fault>,
 }
@@ -131,7 +133,8 @@ pub enum FaultKind {
         /// For so long.
         lasts: Duration,
     },
-    /// What the service calls fails: every request takes as long and ends as an error.
+    /// What the service calls fails. With providers in the network, those that it calls answer with errors, to every service; else
+    /// every request takes as long and ends as an error.
     ProviderOutage {
         /// For so long.
         lasts: Duration,

@@ -14,7 +14,7 @@ mod service;
 use std::time::Duration;
 
 use skala_autoscaler::ceilings::{Limits, Spending, Want, ceilings, spend};
-use skala_autoscaler::{Action, Observation, Plan, Planned, State, StationWindows, plan, plan_into};
+use skala_autoscaler::{Action, Observation, Plan, Planned, SignalObservation, State, StationWindows, plan, plan_into};
 use skala_types::{ReplicaId, Streams, Time};
 
 pub use life::{Change, Counts};
@@ -47,6 +47,11 @@ pub trait Sight {
 
     /// The load of a replica that is ready or drains.
     fn load(&self, service: usize, replica: ReplicaId) -> Load;
+
+    /// The queues that a service works on.
+    fn signals(&mut self, _service: usize) -> Vec<SignalObservation> {
+        Vec::new()
+    }
 }
 
 /// Hears what happens, as the journal does live. Everything is optional.

@@ -155,6 +155,11 @@ impl Control {
         self.blind = blind;
     }
 
+    /// Until when the controller is away, if it is.
+    pub fn away_until(&self, now: Time) -> Option<Time> {
+        self.away_until.filter(|until| now < *until)
+    }
+
     pub(super) fn is_away(&mut self, now: Time) -> bool {
         match self.away_until {
             Some(until) if now < until => true,
@@ -214,6 +219,7 @@ impl Control {
             station,
             forecast: self.floor.as_ref().and_then(|f| f.expected(&self.policy, &self.state, now)),
             directive: self.standing,
+            signals: sight.signals(index),
             ..Observation::default()
         }
     }

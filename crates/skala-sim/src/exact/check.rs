@@ -22,7 +22,9 @@ pub(crate) fn check(scenario: &Scenario) -> Result<(), SimError> {
         return refuse("faults", "are at most a million");
     }
     scenario.services.iter().try_for_each(check_service)?;
-    if scenario.services.iter().map(|s| s.share).sum::<f64>() > 1.0 + 1e-9 {
+    crate::network::check(scenario)?;
+    let shares = scenario.services.iter().map(|s| s.share).chain(scenario.network.queues.iter().map(|q| q.share));
+    if shares.sum::<f64>() > 1.0 + 1e-9 {
         return refuse("services.share", "sums to more than 1: an arrival belongs to one service");
     }
     scenario.faults.iter().enumerate().try_for_each(|(i, fault)| check_fault(scenario, i, fault))

@@ -9,15 +9,17 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use skala_autoscaler::StationWindows;
+use skala_autoscaler::{SignalObservation, StationWindows};
 use skala_trace::{Arrivals, Item, TraceError};
 use skala_types::{ReplicaId, Stream, Streams, Time};
 
+use super::host::Floor;
 use super::queue::{Event, Queue};
 use super::requests::{Fate, Requests};
 use super::tier::Tier;
 use super::{Flow, Progress};
 use crate::control::{Change, Controls, LOOKS, Load, MIN_BETWEEN, Pass, Sight};
+use crate::stations::{Host, Stations};
 use crate::{FaultKind, Outcome, Scenario, SimError, Watch};
 
 /// Events between two reports of progress: a few milliseconds.
@@ -33,7 +35,11 @@ pub(super) struct Engine<'a> {
     controls: Controls,
     queue: Queue,
     requests: Requests,
-    /// Upper bounds of the services' shares of the arrivals.
+    /// Queues, providers and databases; none for most platforms.
+    stations: Option<Box<Stations>>,
+    /// Signals as they were last seen, by service: what stands still while numbers do.
+    signals: Vec<Vec<SignalObservation>>,
+    /// Upper bounds of the services' and then the queues' shares of the arrivals.
     shares: Vec<f64>,
     share_rng: Stream,
     fault_rng: Stream,
@@ -53,6 +59,8 @@ pub(super) struct Engine<'a> {
 /// The eyes of the control loop.
 struct Eyes<'a> {
     tiers: &'a mut [Tier],
+    stations: Option<&'a Stations>,
+    signals: &'a mut [Vec<SignalObservation>],
     now: Time,
 }
 
@@ -64,6 +72,14 @@ impl Sight for Eyes<'_> {
     fn load(&self, service: usize, replica: ReplicaId) -> Load {
         self.tiers[service].load(replica, self.now)
     }
+
+    fn signals(&mut self, service: usize) -> Vec<SignalObservation> {
+        let (Some(stations), false) = (self.stations, self.tiers[service].is_missing(self.now)) else { return Vec::new() };
+        if !self.tiers[service].is_stale(self.now) {
+            self.signals[service] = stations.signals(service, self.now);
+        }
+        self.signals[service].clone()
+    }
 }
 
 impl<'a> Engine<'a> {
@@ -73,17 +89,20 @@ impl<'a> Engine<'a> {
         let tier = |(i, s)| Tier::try_new(i as u32, s, streams, begins);
         let tiers = scenario.services.iter().enumerate().map(tier).collect::<Result<Vec<_>, _>>()?;
         let mut sum = 0.0;
-        let upper = |s: &crate::Service| {
-            sum += s.share;
+        let upper = |share: f64| {
+            sum += share;
             sum
         };
+        let of_queues = scenario.network.queues.iter().map(|q| q.share);
         let mut engine = Engine {
             scenario,
             watch,
             controls: Controls::try_new(scenario, streams, begins)?,
             queue: Queue::default(),
             requests: Requests::default(),
-            shares: scenario.services.iter().map(upper).collect(),
+            shares: scenario.services.iter().map(|s| s.share).chain(of_queues).map(upper).collect(),
+            stations: Stations::try_new(scenario)?,
+            signals: vec![Vec::new(); tiers.len()],
             share_rng: streams.stream("arrivals"),
             fault_rng: streams.stream("faults"),
             life_at: vec![Time::MAX; tiers.len()],
@@ -104,8 +123,10 @@ impl<'a> Engine<'a> {
 
     fn begin(&mut self) {
         for i in 0..self.tiers.len() {
+            self.tiers[i].calls = self.stations.as_ref().is_some_and(|s| s.calls(i));
             for replica in self.controls.of(i).ready().collect::<Vec<_>>() {
                 self.tiers[i].join(replica, self.now);
+                self.at_stations(|stations, floor| stations.joined(i, replica, floor));
             }
             self.tell(i);
         }
@@ -113,6 +134,18 @@ impl<'a> Engine<'a> {
             self.queue.push(self.now + fault.at, Event::Fault(i as u32));
         }
         self.queue.push(self.now, Event::Look);
+        self.at_stations(|stations, floor| stations.begin(floor));
+    }
+
+    /// Lets something happen at the queues, providers and databases, if there are any.
+    fn at_stations(&mut self, what: impl FnOnce(&mut Stations, &mut dyn Host)) {
+        let Some(stations) = &mut self.stations else { return };
+        let mut emptied = Vec::new();
+        let (tiers, requests, queue) = (&mut self.tiers, &mut self.requests, &mut self.queue);
+        what(stations, &mut Floor { now: self.now, tiers, requests, queue, emptied: &mut emptied });
+        for (service, replica) in emptied {
+            self.emptied(service, replica);
+        }
     }
 
     /// Runs to the end of the trace, or to the horizon.
@@ -175,8 +208,23 @@ impl<'a> Engine<'a> {
             Event::Press => self.press(),
             Event::Fault(i) => self.fault(i as usize)?,
             Event::Sight => self.see_again(),
+            Event::Begin(slot) => self.begins(slot),
+            Event::Station(next) => {
+                let away: Vec<_> = (0..self.tiers.len()).map(|i| self.controls.of(i).away_until(now)).collect();
+                self.at_stations(|stations, floor| stations.happens(next, &|i| away[i], floor));
+            }
         }
         Ok(())
+    }
+
+    /// A request that calls something begins.
+    fn begins(&mut self, slot: u32) {
+        let (request, tokens) = (self.requests.get(slot), self.requests.tokens(slot));
+        let (service, own) = (request.service as usize, Duration::from_nanos(request.need));
+        if request.fate == Fate::Fails {
+            return self.queue.push(self.now + own, Event::Done(slot));
+        }
+        self.at_stations(|stations, floor| stations.request(slot, service, tokens, own, floor));
     }
 
     /// An arrival, or a hole.
@@ -186,6 +234,10 @@ impl<'a> Engine<'a> {
             Item::Arrival(arrival) => {
                 let Some(i) = self.service_of_next() else { return Ok(()) };
                 let tokens = (arrival.input_tokens, arrival.output_tokens);
+                if let Some(queue) = i.checked_sub(self.tiers.len()) {
+                    self.at_stations(|stations, floor| stations.comes(queue, tokens, floor));
+                    return Ok(());
+                }
                 if self.tiers[i].arrive(self.now, tokens, &mut self.requests, &mut self.queue)? && !self.press_planned {
                     self.press_planned = true;
                     self.queue.push(self.now.max(self.press_free), Event::Press);
@@ -236,6 +288,9 @@ impl<'a> Engine<'a> {
         if let Some(replica) = self.tiers[i].done(self.now, slot, &mut self.requests, &mut self.queue) {
             self.emptied(i, replica);
         }
+        if request.fate == Fate::Served {
+            self.at_stations(|stations, floor| stations.answered(i, floor));
+        }
     }
 
     fn emptied(&mut self, service: usize, replica: ReplicaId) {
@@ -265,13 +320,20 @@ impl<'a> Engine<'a> {
             Change::Ready(replica) => {
                 tier.join(replica, self.now);
                 tier.dispatch_waiting(self.now, &mut self.requests, &mut self.queue);
+                self.at_stations(|stations, floor| stations.joined(service, replica, floor));
             }
             Change::Drains(replica) => {
-                if tier.drain(replica) {
+                let now = self.now;
+                let empty = tier.drain(replica);
+                self.at_stations(|stations, _| stations.drains(service, replica, now));
+                if empty {
                     self.emptied(service, replica);
                 }
             }
-            Change::Died(replica) | Change::Ended(replica) => tier.leave(replica, self.now, &mut self.requests),
+            Change::Died(replica) | Change::Ended(replica) => {
+                tier.leave(replica, self.now, &mut self.requests);
+                self.at_stations(|stations, floor| stations.lost(service, replica, floor));
+            }
         }
     }
 
@@ -291,6 +353,9 @@ impl<'a> Engine<'a> {
         let now = self.now;
         self.tiers.iter_mut().for_each(|t| t.station_mut().close_window(now));
         let pass = if self.looks == 0 { Pass::Tick } else { Pass::Look };
+        if let (Some(stations), Pass::Tick) = (&mut self.stations, pass) {
+            stations.tick(now);
+        }
         self.looks = (self.looks + 1) % LOOKS;
         self.pass(pass);
         self.queue.push(now + self.scenario.interval / LOOKS, Event::Look);
@@ -304,7 +369,8 @@ impl<'a> Engine<'a> {
 
     fn pass(&mut self, pass: Pass) {
         let mut changes = std::mem::take(&mut self.changes);
-        let mut eyes = Eyes { tiers: &mut self.tiers, now: self.now };
+        let stations = self.stations.as_deref();
+        let mut eyes = Eyes { tiers: &mut self.tiers, stations, signals: &mut self.signals, now: self.now };
         self.controls.pass(pass, self.now, &mut eyes, &mut *self.watch, &mut changes);
         for (service, change) in changes.drain(..) {
             self.follow(service, change);
@@ -343,7 +409,9 @@ impl<'a> Engine<'a> {
             }
             FaultKind::ProviderOutage { lasts } => {
                 self.watch.noted(now, i, &format!("what the service calls fails for {lasts:?}"));
-                self.tiers[i].fail_until(now + lasts);
+                if !self.stations.as_mut().is_some_and(|s| s.outage(i, now + lasts)) {
+                    self.tiers[i].fail_until(now + lasts);
+                }
             }
         }
         Ok(())
@@ -366,10 +434,11 @@ impl<'a> Engine<'a> {
         self.tell(service);
     }
 
-    fn finish(self, end: Time) -> Outcome {
+    fn finish(mut self, end: Time) -> Outcome {
+        let stations = self.stations.take();
         let duration = end.since(self.scenario.begins);
         debug_assert!(self.tiers.iter().all(Tier::conserves_work), "every arrival ended once or is still there");
-        Outcome {
+        let mut outcome = Outcome {
             seed: self.scenario.seed,
             mode: "exact".into(),
             caveats: Vec::new(),
@@ -377,7 +446,14 @@ impl<'a> Engine<'a> {
             masked: self.masked.min(duration),
             events: self.events,
             services: self.tiers.into_iter().map(|t| t.recorder.finish(duration)).collect(),
+            queues: Vec::new(),
+            providers: Vec::new(),
+            pools: Vec::new(),
+        };
+        if let Some(stations) = stations {
+            stations.finish(end, &mut outcome);
         }
+        outcome
     }
 }
 

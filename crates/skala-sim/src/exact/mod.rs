@@ -2,6 +2,7 @@
 
 mod check;
 mod engine;
+mod host;
 mod queue;
 mod requests;
 mod tier;

@@ -9,6 +9,8 @@ use std::collections::BinaryHeap;
 
 use skala_types::Time;
 
+use crate::stations::Next;
+
 /// Bits of an event's number; the others are its kind.
 const NUMBER_BITS: u32 = 28;
 /// Most numbers of one kind: requests in service at once.
@@ -31,6 +33,10 @@ pub(super) enum Event {
     Fault(u32),
     /// The time after a hole is known again.
     Sight,
+    /// A request that calls something begins on its server.
+    Begin(u32),
+    /// Something planned for a queue, a provider or a database.
+    Station(Next),
 }
 
 impl Event {
@@ -43,6 +49,12 @@ impl Event {
             Event::Press => (4, 0),
             Event::Fault(n) => (5, n),
             Event::Sight => (6, 0),
+            Event::Begin(n) => (7, n),
+            Event::Station(Next::Step(n)) => (8, n),
+            Event::Station(Next::Due(n)) => (9, n),
+            Event::Station(Next::Deadline(n)) => (10, n),
+            Event::Station(Next::Fires(n)) => (11, n),
+            Event::Station(Next::MakesUp(n)) => (12, n),
         };
         kind << NUMBER_BITS | number
     }
@@ -56,6 +68,12 @@ impl Event {
             3 => Event::Look,
             4 => Event::Press,
             5 => Event::Fault(number),
+            7 => Event::Begin(number),
+            8 => Event::Station(Next::Step(number)),
+            9 => Event::Station(Next::Due(number)),
+            10 => Event::Station(Next::Deadline(number)),
+            11 => Event::Station(Next::Fires(number)),
+            12 => Event::Station(Next::MakesUp(number)),
             _ => Event::Sight,
         }
     }
@@ -107,6 +125,12 @@ mod tests {
             (at(4), Event::Fault(2)),
             (at(6), Event::Life(3)),
             (at(6), Event::Press),
+            (at(7), Event::Begin(4)),
+            (at(7), Event::Station(Next::Step(5))),
+            (at(7), Event::Station(Next::Due(6))),
+            (at(7), Event::Station(Next::Deadline(7))),
+            (at(8), Event::Station(Next::Fires(8))),
+            (at(8), Event::Station(Next::MakesUp(9))),
         ];
         planned.iter().for_each(|(t, e)| queue.push(*t, *e));
         let mut sorted = planned;

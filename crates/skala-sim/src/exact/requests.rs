@@ -37,6 +37,8 @@ pub(super) enum Fate {
 pub(super) struct Requests {
     slots: Vec<Request>,
     free: Vec<u32>,
+    /// Tokens of requests that call something, by slot.
+    tokens: Vec<(u32, u32)>,
 }
 
 impl Requests {
@@ -51,6 +53,19 @@ impl Requests {
         }
         self.slots.push(request);
         Some(self.slots.len() as u32 - 1)
+    }
+
+    /// Keeps the tokens of a request for what it calls.
+    pub(super) fn note_tokens(&mut self, slot: u32, tokens: (u32, u32)) {
+        if self.tokens.len() <= slot as usize {
+            self.tokens.resize(slot as usize + 1, (0, 0));
+        }
+        self.tokens[slot as usize] = tokens;
+    }
+
+    /// The tokens that were kept.
+    pub(super) fn tokens(&self, slot: u32) -> (u32, u32) {
+        self.tokens.get(slot as usize).copied().unwrap_or_default()
     }
 
     pub(super) fn get(&self, slot: u32) -> Request {

@@ -61,6 +61,8 @@ pub(super) struct Tier {
     station: Station,
     draw: Draw,
     rng: Stream,
+    /// Whether its requests call providers or databases.
+    pub(super) calls: bool,
     servers: Vec<Server>,
     free: Vec<u32>,
     by_replica: BTreeMap<ReplicaId, u32>,
@@ -85,6 +87,7 @@ impl Tier {
             station: Station::new(service.station, begins, streams.stream(&format!("balance {}", service.name))),
             draw,
             rng: streams.stream(&format!("service {}", service.name)),
+            calls: false,
             servers: Vec::new(),
             free: Vec::new(),
             by_replica: BTreeMap::new(),
@@ -119,7 +122,7 @@ impl Tier {
             reason: "more than 268 million requests at once: bound it".into(),
         };
         if let Some((_, endpoint)) = self.station.admit_now(now) {
-            let slot = requests.insert(request).ok_or_else(no_slot)?;
+            let slot = self.insert(request, tokens, requests).ok_or_else(no_slot)?;
             self.dispatch(now, slot, endpoint, requests, queue);
             return Ok(false);
         }
@@ -127,12 +130,12 @@ impl Tier {
         let deadline = now + self.max_wait;
         match self.station.admit(now, id, now, deadline, &[]) {
             Admission::Dispatched(endpoint) => {
-                let slot = requests.insert(request).ok_or_else(no_slot)?;
+                let slot = self.insert(request, tokens, requests).ok_or_else(no_slot)?;
                 self.dispatch(now, slot, endpoint, requests, queue);
                 Ok(false)
             }
             Admission::Waiting => {
-                let slot = requests.insert(request).ok_or_else(no_slot)?;
+                let slot = self.insert(request, tokens, requests).ok_or_else(no_slot)?;
                 self.line.push_back(Waiting { request: id, slot, deadline });
                 if !self.line_timer {
                     self.line_timer = true;
@@ -147,6 +150,14 @@ impl Tier {
         }
     }
 
+    fn insert(&self, request: Request, tokens: (u32, u32), requests: &mut Requests) -> Option<u32> {
+        let slot = requests.insert(request)?;
+        if self.calls {
+            requests.note_tokens(slot, tokens);
+        }
+        Some(slot)
+    }
+
     fn dispatch(&mut self, now: Time, slot: u32, endpoint: EndpointId, requests: &mut Requests, queue: &mut Queue) {
         let at = self.by_endpoint[endpoint.0 as usize];
         let server = &mut self.servers[at as usize];
@@ -158,7 +169,36 @@ impl Tier {
             request.fate = Fate::Fails;
         }
         let held = if now < server.slow_until { (request.need as f64 * server.slow) as u64 } else { request.need };
+        if self.calls {
+            request.need = held;
+            return queue.push(now, Event::Begin(slot));
+        }
         queue.push(now + Duration::from_nanos(held), Event::Done(slot));
+    }
+
+    /// A task begins on a replica: it holds no server of the station, and keeps the replica busy.
+    pub(super) fn take(&mut self, replica: ReplicaId, now: Time) {
+        if let Some(&at) = self.by_replica.get(&replica) {
+            self.servers[at as usize].step(now, 1);
+        }
+    }
+
+    /// A task ends on a replica. Whether the replica drains and is empty now.
+    pub(super) fn give(&mut self, replica: ReplicaId, now: Time) -> bool {
+        let Some(&at) = self.by_replica.get(&replica) else { return false };
+        let server = &mut self.servers[at as usize];
+        server.step(now, -1);
+        server.draining && server.in_flight == 0
+    }
+
+    /// Whether there are no numbers of the service.
+    pub(super) fn is_missing(&self, now: Time) -> bool {
+        now < self.missing_until
+    }
+
+    /// Whether its numbers stand still.
+    pub(super) fn is_stale(&self, now: Time) -> bool {
+        self.stale.is_some_and(|(until, _)| now < until)
     }
 
     /// Serves those in line for whom there is a server now.

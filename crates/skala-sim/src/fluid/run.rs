@@ -279,6 +279,9 @@ impl<'a> Run<'a> {
             masked: self.masked.min(end),
             events: self.events,
             services: self.tiers.into_iter().map(|t| t.recorder.finish(end)).collect(),
+            queues: Vec::new(),
+            providers: Vec::new(),
+            pools: Vec::new(),
         }
     }
 }

@@ -10,5 +10,6 @@ mod parts;
 mod platform;
 mod random;
 mod rivals;
+mod stations;
 mod support;
 mod theory;

@@ -49,6 +49,7 @@ pub(crate) fn scenario(service: Service, mode: Mode) -> Scenario {
         interval: Duration::from_secs(1),
         services: vec![service],
         limits: skala_autoscaler::ceilings::Limits::default(),
+        network: skala_sim::Network::default(),
         faults: Vec::new(),
     }
 }

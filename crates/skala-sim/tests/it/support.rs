@@ -96,6 +96,7 @@ pub(crate) fn scenario(seed: u64, service: Service) -> Scenario {
         interval: Duration::from_secs(1),
         services: vec![service],
         limits: Limits::default(),
+        network: skala_sim::Network::default(),
         faults: Vec::new(),
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use skala_autoscaler::{
     Behavior, CronWindow, Fallback, FallbackBehavior, Formula, MetricBehavior, MetricEntry, MetricOptions, MetricSpec,
-    PolicyKind, PolicySpec, Quantile, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules, SelectPolicy,
-    SignalTarget, Text,
+    PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy, ScalingRules,
+    SelectPolicy, SignalTarget, Text,
 };
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
 
@@ -38,7 +38,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         metrics.push(entry);
         positions.push(None);
     }
-    for entry in promised(service, a) {
+    for entry in promised(service, a).into_iter().chain(queues(service)) {
         metrics.push(entry);
         positions.push(None);
     }
@@ -94,6 +94,14 @@ fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
     let cpu = MetricSpec::Cpu { target: ResourceTarget::Utilisation(Utilisation(FALLBACK_CPU)) };
     let cpu = service.resources.requests.cpu.map(|_| cpu.into());
     std::iter::once(MetricSpec::Latency { quantile, target: latency }.into()).chain(cpu).collect()
+}
+
+/// Lengths of the queues that the service works on.
+fn queues(service: &Service) -> impl Iterator<Item = MetricEntry> + '_ {
+    let entry = |(name, target): &(String, f64)| {
+        MetricSpec::Queue { name: Text::from(name.as_str()), target: QueueTarget::Length(*target) }.into()
+    };
+    service.works_on.iter().map(entry)
 }
 
 /// A metric with a proposal; `None` for one that is there for the formula alone.

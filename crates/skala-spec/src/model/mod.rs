@@ -15,6 +15,7 @@ mod metric;
 mod names;
 mod platform;
 mod probe;
+mod queue;
 mod route;
 mod scaling;
 mod service;
@@ -25,8 +26,8 @@ pub use autoscaling::Autoscaling;
 pub use behavior::{Behavior, Policy, PolicyType, Rules, ScalingRules, SelectPolicy};
 pub use budget::{Budget, Floor, GivesWay};
 pub use capacity::{
-    Capacity, Growth, Load, Reserved, Scalability, Scenario, ServiceCapacity, Sizing, Spot, Stage, StageService, Store, Times,
-    TokenTimes,
+    Calls, Capacity, DatabaseCalls, Growth, Load, ProviderCalls, ProviderCapacity, QueueCapacity, Reserved, Scalability,
+    Scenario, ServiceCapacity, Sizing, Spot, Stage, StageService, Store, Times, TokenTimes,
 };
 pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
@@ -36,6 +37,7 @@ pub use metric::{
 pub use names::{TAKEN_METRIC_NAMES, is_dns_label};
 pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
+pub use queue::{Deliver, Misfire, Queue, Retry, Schedule};
 pub use route::{Balance, Route};
 pub use scaling::{
     Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,

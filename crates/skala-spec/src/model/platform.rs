@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
-use super::{Budget, Capacity, Database, LatencyTargets, Provider, Route, Service};
+use super::{Budget, Capacity, Database, LatencyTargets, Provider, Queue, Route, Schedule, Service};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
 
 /// A platform: the services of one AI backend, and how requests reach them.
@@ -32,6 +32,15 @@ pub struct Platform {
     /// with one service sends everything to it. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<Route>>,
+    /// Queues of tasks by name: `ingestion: {deliver: {service: worker, path: /tasks/ingest}}`. Checked, planned and simulated; this release
+    /// does not run them yet. Reload: live.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Queue>")]
+    pub queues: IndexMap<String, Queue>,
+    /// Tasks by the clock, by name: `nightly: {cron: "0 2 * * *", timezone: Europe/Berlin, queue: ingestion}`. Reload: live.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<Schedule>")]
+    pub schedules: IndexMap<String, Schedule>,
     /// What users are promised, by service: reported, alerted on, and shown by `skala status`. Reload: live.
     #[serde(default)]
     #[schemars(schema_with = "map_by_name::<Objective>")]
@@ -63,7 +72,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Tells each service what the file promises its users, and what it says of its start-up.
+    /// Tells each service what the file promises its users, what it says of its start-up, and which queues it scales by.
     pub(crate) fn keep_promises(&mut self) {
         for (name, capacity) in self.capacity.iter().flat_map(|c| &c.services) {
             if let (Some(service), Some(times)) = (self.services.get_mut(name), &capacity.start_up) {
@@ -73,6 +82,16 @@ impl Platform {
         for (name, objective) in &self.objectives {
             if let Some(service) = self.services.get_mut(name) {
                 service.promise = Some(objective.clone());
+            }
+        }
+        for (name, queue) in &self.queues {
+            if let Some(service) = self.services.get_mut(&queue.deliver.service) {
+                let alone = service.autoscaling.as_ref().is_some_and(|a| a.metrics.is_empty() && a.formula.is_none());
+                let alone = alone && service.promise.as_ref().is_none_or(|p| p.latency.is_none());
+                let places = f64::from(queue.concurrency_per_replica);
+                if let Some(target) = queue.tasks_per_replica.map(|n| n.get()).or(alone.then_some(places)) {
+                    service.works_on.push((name.clone(), target));
+                }
             }
         }
     }

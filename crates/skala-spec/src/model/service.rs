@@ -79,6 +79,8 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub start_up: Option<Duration>,
+    /// The queues that it scales by, with tasks per replica.
+    pub works_on: Vec<(String, f64)>,
 }
 
 impl Default for Service {
@@ -105,6 +107,7 @@ impl Default for Service {
             priority: 100,
             promise: None,
             start_up: None,
+            works_on: Vec::new(),
         }
     }
 }

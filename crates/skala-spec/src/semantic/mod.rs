@@ -8,6 +8,7 @@ mod addresses;
 mod autoscaling;
 mod capacity;
 mod objectives;
+mod queues;
 mod routes;
 mod services;
 
@@ -35,6 +36,7 @@ pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
     routes::check(platform, &routed, &mut cx);
     objectives::check(platform, &mut cx);
     capacity::check(platform, &mut cx);
+    queues::check(platform, &mut cx);
 }
 
 /// Where problems go, and what is known about places.

@@ -7,6 +7,7 @@ mod load;
 mod lower;
 mod planning;
 mod problems;
+mod queues;
 mod robust;
 mod scalars;
 mod scaling;

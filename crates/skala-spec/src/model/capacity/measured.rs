@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Calls;
 use crate::model::names::dns_label as label;
 use crate::model::names::map_by_name;
 use crate::scalar::{Amount, Dur, Percent, Positive, Size};
@@ -20,6 +21,9 @@ pub struct ServiceCapacity {
     /// How long a request takes by its tokens, instead of `serviceTime`; for traces with tokens. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_times: Option<TokenTimes>,
+    /// What one request or task calls: `{providers: {openai: {perRequest: 1}}, databases: {main: {time: 5ms}}}`. Default: nothing. Reload: live.
+    #[serde(skip_serializing_if = "nothing_called")]
+    pub calls: Calls,
     /// From a replica's start until it is ready: `{mean: 20s, cv: 0.2}`. Default: 10s, always. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_up: Option<Times>,
@@ -113,4 +117,8 @@ pub struct Scalability {
 
 fn no_time() -> Dur {
     Dur::secs(0)
+}
+
+fn nothing_called(calls: &Calls) -> bool {
+    *calls == Calls::default()
 }

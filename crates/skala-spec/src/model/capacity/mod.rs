@@ -1,5 +1,6 @@
 //! What the platform is expected to carry, and what its parts can do: the planner's and the simulator's inputs.
 
+mod calls;
 mod loads;
 mod measured;
 mod scenarios;
@@ -14,6 +15,7 @@ use skala_types::ServiceName;
 use super::names::map_by_name;
 use crate::scalar::Percent;
 
+pub use calls::{Calls, DatabaseCalls, ProviderCalls, ProviderCapacity, QueueCapacity};
 pub use loads::{Growth, Load};
 pub use measured::{Scalability, ServiceCapacity, Times, TokenTimes};
 pub use scenarios::{Reserved, Scenario, Sizing, Spot};
@@ -33,6 +35,14 @@ pub struct Capacity {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<ServiceCapacity>")]
     pub services: IndexMap<ServiceName, ServiceCapacity>,
+    /// The tasks of queues, by queue: how long they take and where they come from. Reload: live.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<QueueCapacity>")]
+    pub queues: IndexMap<String, QueueCapacity>,
+    /// How long providers take, by provider. Reload: live.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(schema_with = "map_by_name::<ProviderCapacity>")]
+    pub providers: IndexMap<String, ProviderCapacity>,
     /// What keeps data, by name: `redis: {per: {data: 10%}}`. Reload: live.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Store>")]
@@ -60,6 +70,8 @@ impl Default for Capacity {
         Capacity {
             loads: IndexMap::new(),
             services: IndexMap::new(),
+            queues: IndexMap::new(),
+            providers: IndexMap::new(),
             stores: IndexMap::new(),
             stages: Vec::new(),
             scenarios: IndexMap::new(),

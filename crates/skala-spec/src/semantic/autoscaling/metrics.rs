@@ -17,8 +17,12 @@ const MOST: usize = 63;
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     let (of, at) = (scaling.of, scaling.field("metrics"));
     let promised = of.mode == Mode::Default && scaling.service.promised_latency().is_some();
-    let proposes =
-        !of.metrics.is_empty() || of.formula.is_some() || !of.windows.is_empty() || of.mode == Mode::Knative || promised;
+    let proposes = !of.metrics.is_empty()
+        || of.formula.is_some()
+        || !of.windows.is_empty()
+        || of.mode == Mode::Knative
+        || promised
+        || !scaling.service.works_on.is_empty();
     if !proposes && of.min_replicas < of.max_replicas && !cx.broken(&at) && !cx.broken(&scaling.field("formula")) {
         let text = Text::new("there is nothing to scale by").fix("add `metrics:`, such as `- concurrency: 20` or `- cpu: 70%`");
         cx.report("E0502", &scaling.at, text);

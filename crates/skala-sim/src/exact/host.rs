@@ -1,0 +1,56 @@
+//! What queues, providers and databases need of the engine: events, servers, the ends of requests.
+
+use std::time::Duration;
+
+use skala_types::{ReplicaId, Time};
+
+use super::queue::{Event, Queue};
+use super::requests::{Fate, Requests};
+use super::tier::Tier;
+use crate::stations::{Host, Next};
+
+/// The engine as the stations see it.
+pub(super) struct Floor<'a> {
+    pub(super) now: Time,
+    pub(super) tiers: &'a mut [Tier],
+    pub(super) requests: &'a mut Requests,
+    pub(super) queue: &'a mut Queue,
+    /// Draining replicas that a task left empty.
+    pub(super) emptied: &'a mut Vec<(usize, ReplicaId)>,
+}
+
+impl Host for Floor<'_> {
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn plan(&mut self, at: Time, next: Next) {
+        self.queue.push(at, Event::Station(next));
+    }
+
+    fn ends(&mut self, request: u32, after: Duration, failed: bool) {
+        let fate = &mut self.requests.get_mut(request).fate;
+        if failed && *fate == Fate::Served {
+            *fate = Fate::Fails;
+        }
+        self.queue.push(self.now + after, Event::Done(request));
+    }
+
+    fn is_lost(&self, request: u32) -> bool {
+        self.requests.get(request).fate == Fate::Lost
+    }
+
+    fn forget(&mut self, request: u32) {
+        self.requests.remove(request);
+    }
+
+    fn take(&mut self, service: usize, replica: ReplicaId) {
+        self.tiers[service].take(replica, self.now);
+    }
+
+    fn give(&mut self, service: usize, replica: ReplicaId) {
+        if self.tiers[service].give(replica, self.now) {
+            self.emptied.push((service, replica));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Checks of `queues` and `schedules`, and of what `capacity` says of them, of providers and of calls.
+//!
+//! Decides: E0801 names that do not exist, E0802 settings of a queue that contradict, E0803 settings of calls that do.
+
+use std::time::Duration;
+
+use super::Cx;
+use crate::model::{Calls, Platform, Retry, Scale};
+use crate::problem::Text;
+use crate::scalar::Percent;
+use crate::suggest::{list, nearest};
+
+pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
+    for (name, queue) in &platform.queues {
+        let at = format!("queues.{name}");
+        let service = queue.deliver.service.as_str();
+        cx.missing_service("E0801", &format!("{at}.deliver.service"), service);
+        if platform.services.get(service).is_some_and(|s| s.scale() == Scale::External) {
+            let text = Text::new(format!("the servers of `{service}` are run by somebody else"))
+                .because("skala does not know how many there are to work on tasks")
+                .fix("deliver to a service that skala runs");
+            cx.report("E0802", &format!("{at}.deliver.service"), text);
+        }
+        if !queue.deliver.path.starts_with('/') {
+            let text = Text::new("the path has no leading slash").fix("start it with `/`, such as `/tasks/ingest`");
+            cx.report("E0802", &format!("{at}.deliver.path"), text);
+        }
+        if queue.timeout.get().is_zero() {
+            let text = Text::new("no attempt ends within a timeout of zero").fix("use `10m`");
+            cx.report("E0802", &format!("{at}.timeout"), text);
+        }
+        retry(&queue.retry, &format!("{at}.retry"), "E0802", cx);
+    }
+    for (name, schedule) in &platform.schedules {
+        unknown("queue", &schedule.queue, platform.queues.keys(), &format!("schedules.{name}.queue"), cx);
+    }
+    capacity(platform, cx);
+}
+
+fn capacity(platform: &Platform, cx: &mut Cx<'_>) {
+    let Some(capacity) = &platform.capacity else { return };
+    let mut shares = 0;
+    for (name, queue) in &capacity.queues {
+        let at = format!("capacity.queues.{name}");
+        unknown("queue", name, platform.queues.keys(), &at, cx);
+        for service in queue.made_by.keys() {
+            cx.missing_service("E0801", &format!("{at}.madeBy.{service}"), service.as_str());
+        }
+        for (key, share) in [("share", queue.share), ("failures", queue.failures)] {
+            if share.is_some_and(|s| s > Percent::whole(100)) {
+                cx.report("E0803", &format!("{at}.{key}"), Text::new("the share is out of range").fix("use 0% to 100%"));
+            }
+        }
+        shares += queue.share.map_or(0, Percent::millionths);
+    }
+    if shares > Percent::whole(100).millionths() {
+        let text = Text::new("the shares of all queues are more than 100%").because("an arrival belongs to one of them");
+        cx.report("E0803", "capacity.queues", text.fix("lower one of them"));
+    }
+    for (name, provider) in &capacity.providers {
+        let at = format!("capacity.providers.{name}");
+        unknown("provider", name, platform.providers.keys(), &at, cx);
+        if provider.burst.is_some_and(|b| b.get().is_zero() || b.get() > Duration::from_secs(60)) {
+            cx.report("E0803", &format!("{at}.burst"), Text::new("the duration is out of range").fix("use 1s to 1m"));
+        }
+        if provider.time.is_some() && provider.token_times.is_some() {
+            let text = Text::new("`time` and `tokenTimes` are both given").fix("keep one of them");
+            cx.report("E0803", &format!("{at}.time"), text);
+        }
+    }
+    for (service, of) in &capacity.services {
+        calls(platform, &of.calls, &format!("capacity.services.{service}.calls"), cx);
+    }
+}
+
+fn calls(platform: &Platform, calls: &Calls, at: &str, cx: &mut Cx<'_>) {
+    for (name, call) in &calls.providers {
+        let at = format!("{at}.providers.{name}");
+        unknown("provider", name, platform.providers.keys(), &at, cx);
+        if !(call.per_request > 0.0 && call.per_request <= 1000.0) {
+            let text = Text::new("the number of calls is out of range").fix("use a number above 0, at most 1000");
+            cx.report("E0803", &format!("{at}.perRequest"), text);
+        }
+        retry(&call.retry, &format!("{at}.retry"), "E0803", cx);
+    }
+    for name in calls.databases.keys() {
+        unknown("database", name, platform.databases.keys(), &format!("{at}.databases.{name}"), cx);
+    }
+}
+
+fn retry(retry: &Retry, at: &str, code: &'static str, cx: &mut Cx<'_>) {
+    if retry.initial.get().is_zero() {
+        let text = Text::new("the first pause is zero").because("failed work would come again at once, and again");
+        cx.report(code, &format!("{at}.initial"), text.fix("use `1s` or more"));
+    }
+    if retry.max < retry.initial {
+        let text = Text::new(format!("the longest pause of {} is shorter than the first of {}", retry.max, retry.initial));
+        cx.report(code, &format!("{at}.max"), text.fix(format!("use `{}` or more", retry.initial)));
+    }
+}
+
+fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a String> + Clone, at: &str, cx: &mut Cx<'_>) {
+    let section = if what == "queue" { "queues".to_owned() } else { format!("{what}s") };
+    if names.clone().any(|n| n == name) || cx.broken(&section) || cx.broken(&format!("{section}.{name}")) {
+        return;
+    }
+    let names = names.map(String::as_str);
+    let help = match nearest(name, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.clone().next().is_none() => format!("add `{section}: {{{name}: ...}}` to the file"),
+        None => format!("the {section} are {}", list(names)),
+    };
+    cx.report("E0801", at, Text::new(format!("there is no {what} `{name}`")).fix(help));
+}
