@@ -99,7 +99,7 @@ fn effects(out: &mut String, report: &Report, service: &ServiceReport) {
     for (name, pair) in [("searched", service.searched), ("held back", service.held_back)] {
         let rows = [("now", pair.now), ("found", pair.found)];
         for (i, (whose, e)) in rows.into_iter().enumerate().take(if nothing { 1 } else { 2 }) {
-            let change = (i > 0).then(|| change(&pair.now, &e)).unwrap_or_default();
+            let change = if i > 0 { change(&pair.now, &e) } else { String::new() };
             table.add_row([
                 if i == 0 { name } else { "" }.to_owned(),
                 whose.to_owned(),
