@@ -119,10 +119,16 @@ impl KneeReport {
         }
     }
 
-    /// The exit code: 0 found, 4 the first rate missed the objective already, 5 the measurement was disturbed.
+    /// Whether not one good answer came: then there is nothing to search for.
+    pub fn nothing_answered(&self) -> bool {
+        !self.invalid && !self.steps.is_empty() && self.steps.iter().all(|s| s.requests > 0 && s.failed >= s.requests)
+    }
+
+    /// The exit code: 0 found, 1 nothing answered, 4 the first rate missed the objective already, 5 the measurement was disturbed.
     pub fn exit_code(&self) -> u8 {
         match self.knee_rps {
             _ if self.invalid => 5,
+            None if self.nothing_answered() => 1,
             None if !self.stopped => 4,
             _ => 0,
         }
@@ -141,6 +147,9 @@ fn write(out: &mut String, r: &KneeReport) -> std::fmt::Result {
     match (r.knee_rps, r.missed_rps) {
         _ if r.invalid => writeln!(out, "INVALID: {}", r.reasons.join("; "))?,
         (Some(knee), Some(missed)) => writeln!(out, "knee: {knee:.1}/s kept, {missed:.1}/s missed ({})", last_miss(r))?,
+        (Some(knee), _) if r.stopped => writeln!(out, "interrupted: {knee:.1}/s was kept, the knee lies above")?,
+        _ if r.stopped => writeln!(out, "interrupted before a rate was kept")?,
+        _ if r.nothing_answered() => writeln!(out, "{} gave no good answer ({}): is the service up?", r.url, last_miss(r))?,
         (Some(knee), None) => writeln!(out, "no knee up to {knee:.1}/s: raise --max-rate")?,
         (None, Some(missed)) => {
             writeln!(out, "missed at the first rate, {missed:.1}/s ({}): begin lower with --rate", last_miss(r))?

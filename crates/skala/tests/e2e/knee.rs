@@ -80,6 +80,10 @@ fn a_search_that_cannot_end_well_says_so_before_or_at_its_first_step() {
         assert!(ran.stderr.contains(part) && !ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
     }
     assert_eq!(std::fs::read_to_string(&braces).unwrap(), "capacity: {services: {api: {minReplicas: 3}}}\n");
+    // Nobody listens on the port of a listener that is gone.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran = skala.run(&["load", &format!("http://{gone}/"), "--find-knee", "--max-step", "1s", "--lag-bound", "5s"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("is the service up?"), "{ran:?}");
     // Programs get one document, also of a search that found nothing.
     let ran =
         skala.run(&["load", &url, "--find-knee", "--max-step", "1s", "--lag-bound", "5s", "--fail-if", "p50>1ms", "-o", "json"]);

@@ -59,3 +59,23 @@ fn a_platforms_own_journal_is_a_trace() {
     assert!(row["requests"].as_f64() > Some(0.0) && row["replicaHours"].as_f64() > Some(0.0), "{replayed:#}");
     skala.down();
 }
+
+#[test]
+fn a_device_is_written_into_and_a_full_disk_is_told() {
+    let platform = skala("");
+    let full = platform.folder().join("full");
+    let made = std::process::Command::new("ln").args(["-s", "/dev/full"]).arg(&full).status().unwrap();
+    assert!(made.success());
+    let full = full.display().to_string();
+    let trace = platform.folder().join("t.csv").display().to_string();
+    platform.ok(&["trace", "generate", "constant", "--rate", "20rps", "--for", "1m", "-o", &trace]);
+    for args in [&["trace", "convert", &trace, &full][..], &["trace", "convert", &trace, &full, "--force"]] {
+        let ran = platform.run(args);
+        assert!(ran.code == Some(1) && ran.stderr.contains("No space left"), "{args:?}: {ran:?}");
+    }
+    assert!(std::fs::metadata(&full).is_ok_and(|m| !m.is_file()), "the device is still one");
+    let shell = format!("{} trace inspect {trace} > /dev/full", crate::BINARY);
+    let ran = std::process::Command::new("sh").args(["-c", &shell]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.code() == Some(1) && said.contains("cannot write to stdout"), "{said}");
+}

@@ -47,7 +47,7 @@ struct Running {
     start_up_ms: Option<f64>,
 }
 
-/// Exit 0 with a knee, 4 when the first rate is too much, 5 when the measurement was disturbed.
+/// Exit 0 with a knee, 1 when nothing answers, 4 when the first rate is too much, 5 when the measurement was disturbed.
 pub fn run(args: &KneeArgs, load: LoadPlan, first: Option<&str>, output: Output, stop: &Stop) -> Outcome {
     if let (Some(file), Some(service)) = (&args.write, &args.service) {
         write::check(file, service)?;
@@ -144,7 +144,7 @@ fn measured(report: &KneeReport, running: Running) -> Measured {
 fn show(report: &KneeReport, args: &KneeArgs, measured: &Measured) {
     // The table explains, the section is the answer: only it goes to stdout.
     eprintln!("\n{}", render_knee(report).trim_end());
-    if args.write.is_none() && report.exit_code() == 0 {
+    if args.write.is_none() && report.exit_code() == 0 && !report.stopped {
         show::say(capacity_yaml(args.service.as_deref().unwrap_or("api"), measured).trim_end());
     }
 }

@@ -14,7 +14,7 @@ use skala_trace::{Item, Kind, Trace};
 
 use super::source::fault;
 use crate::cli::duration;
-use crate::exit::{Exit, FAILED, Outcome, USAGE};
+use crate::exit::{Exit, FAILED, INTERRUPTED, Outcome, USAGE};
 
 /// Room for writing.
 const BUFFER: usize = 256 * 1024;
@@ -63,6 +63,14 @@ pub(super) fn write(trace: &Trace, source: &Path, to: &Path, args: &WriteArgs, l
     // A link stays a link: what it leads to is replaced.
     let place = to.canonicalize().unwrap_or_else(|_| to.to_owned());
     let partial = (!special).then(|| Partial::new(&place));
+    if let Some(Partial { path }) = &partial {
+        let path = path.clone();
+        crate::verbs::load::ctrl_c(move || {
+            // It may not have been made yet.
+            let _ = std::fs::remove_file(&path);
+            std::process::exit(i32::from(INTERRUPTED));
+        })?;
+    }
     let under_way = partial.as_ref().map_or(to, |p| p.path.as_path());
     let unwritten = |e: std::io::Error| Exit { code: FAILED, message: format!("cannot write {}: {e}", to.display()), help: None };
     let file = BufWriter::with_capacity(BUFFER, File::create(under_way).map_err(unwritten)?);
