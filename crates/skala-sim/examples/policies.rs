@@ -368,10 +368,8 @@ fn main() {
         sum[4] += usize::from(v.frontier.is_none_or(|m| 2 * skala <= m));
     }
     println!(
-        "\ntrace: cells, wins, within {OVER_OPTIMUM} x the optimum, at most half of what the rivals' best target misses for as much"
-    );
-    by_trace.iter().for_each(|(name, [n, wins, over, front])| println!("{name:<12} {n:>3} {wins:>3} {over:>3} {front:>3}"));
         "\ntrace: cells, wins, even but for the first start-up, within {OVER_OPTIMUM} x the optimum, at most half of what the rivals' best target misses for as much"
+    );
     by_trace
         .iter()
         .for_each(|(name, [n, wins, even, over, front])| println!("{name:<12} {n:>3} {wins:>3} {even:>3} {over:>3} {front:>3}"));

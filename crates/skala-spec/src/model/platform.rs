@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
-use super::{Budget, Capacity, Database, LatencyTargets, Provider, Queue, Route, Schedule, Service};
-use super::{Budget, Capacity, Database, LatencyTargets, Provider, Route, Service, Times};
+use super::{Budget, Capacity, Database, LatencyTargets, Provider, Queue, Route, Schedule, Service, Times};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
 
 /// Service times that a policy takes from the file lie within these.
@@ -79,8 +78,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Tells each service what the file promises its users, what it says of its start-up, and which queues it scales by.
-    /// Tells each service what the file promises its users, and what it says of its times.
+    /// Tells each service what the file promises its users, what it says of its times, and which queues it scales by.
     pub(crate) fn keep_promises(&mut self) {
         for (name, capacity) in self.capacity.iter().flat_map(|c| &c.services) {
             if let Some(service) = self.services.get_mut(name) {

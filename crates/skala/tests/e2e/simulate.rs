@@ -111,7 +111,6 @@ fn threads_change_nothing_and_seeds_do() {
 fn a_baseline_fails_what_got_worse() {
     let platform = skala(SHOP);
     platform.write("old.yaml", &SHOP.replace("minReplicas: 1", "minReplicas: 4"));
-    let conditions = ["--baseline", "old.yaml", "--fail-if", "p95>+2%", "--fail-if", "cost>+5%", "--markdown", "-"];
     let conditions = ["--baseline", "old.yaml", "--fail-if", "worstWait>+10%", "--fail-if", "cost>+5%", "--markdown", "-"];
     says(
         &platform,
@@ -124,7 +123,6 @@ fn a_baseline_fails_what_got_worse() {
 
             | | condition | figures | service | trace |
             |---|---|---|---|---|
-            | **failed** | `p95>+2%` | p95 is 302ms, baseline 294ms (+2.9%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
             | **failed** | `worstWait>+10%` | worstWait is 226ms, baseline 20ms (+1007%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
             | ok | `cost>+5%` | cost is 0.01, baseline 0.01 (-33%) | api | flash base=4rps times=8 at=1m rise=5s decay=30s for=4m |
 

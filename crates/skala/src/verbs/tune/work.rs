@@ -97,7 +97,6 @@ impl Work {
         if knobs.is_empty() {
             return Err(wrong(
                 format!("{name} has nothing to tune: its size is fixed"),
-                "give its `autoscaling` a larger `maxReplicas`",
                 "give it `autoscaling` with a `maxReplicas` above 1",
             ));
         }
