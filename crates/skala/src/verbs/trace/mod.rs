@@ -24,7 +24,7 @@ enum What {
     #[command(subcommand)]
     Generate(Box<generate::ShapeArgs>),
     /// Tell what a trace is like: rates, peak, burstiness, holes, seasons, tokens
-    Inspect(inspect::InspectArgs),
+    Inspect(Box<inspect::InspectArgs>),
     /// Write a trace in another form, or a changed one
     Convert(Box<convert::ConvertArgs>),
 }
