@@ -139,7 +139,6 @@ mod tests {
             latency_ms: Some(latency),
             service_ms: Some(latency),
             service_cv: Some(0.5),
-            late: None,
             first_byte_ms: None,
             bytes: 1_234_567,
             connections: 31,
