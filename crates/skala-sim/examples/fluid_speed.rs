@@ -1,6 +1,8 @@
 //! How long a fortnight takes in fluid mode, and its clairvoyant optimum: 200 requests/s on average, by day and by night.
 //!
-//! `cargo run --profile quick -p skala-sim --example fluid_speed [-- DAYS [MEAN_RATE [FILE]]]`
+//! `cargo run --profile quick -p skala-sim --example fluid_speed [-- DAYS [MEAN_RATE [FILE [FROM_HOUR HOURS]]]]`
+//!
+//! With a part in hours, only that part is run, and in exact mode, too: how close the two are.
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,9 +14,9 @@ use std::time::Duration;
 
 use skala_autoscaler::{MetricSpec, Policy, PolicySpec, Quantile};
 use skala_balance::Settings;
-use skala_sim::{Dist, Flow, Mode, Objective, Scenario, Service, ServiceOutcome, optimum, simulate_steps};
-use skala_trace::{RateStep, Steps, TraceError};
-use skala_types::{Replicas, Time};
+use skala_sim::{Dist, Flow, Mode, Objective, Scenario, Service, ServiceOutcome, optimum, simulate, simulate_steps};
+use skala_trace::{Drawing, Drawn, RateStep, Steps, TraceError};
+use skala_types::{Replicas, Streams, Time};
 
 const DAY: u64 = 86_400;
 
@@ -60,6 +62,12 @@ fn file(path: &str, mean: f64) -> Vec<RateStep> {
         tokens: (0.0, 0.0),
     };
     rows.iter().map(step).collect()
+}
+
+/// The steps within a part, from 0.
+fn part(steps: &[RateStep], from: Duration, long: Duration) -> Vec<RateStep> {
+    let at = |t: Duration| t.saturating_sub(from).min(long);
+    steps.iter().map(|s| RateStep { from: at(s.from), to: at(s.to), ..*s }).filter(|s| s.from < s.to).collect()
 }
 
 /// Time that this process had a core, seconds: what others do on the machine does not count.
@@ -136,12 +144,24 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, default: f64| args.get(i).map_or(default, |a| a.parse().expect("a number"));
     let (long, mean) = (number(0, 14.0), number(1, 200.0));
-    let steps = args.get(2).map_or_else(|| days(long, mean), |path| file(path, mean));
+    let mut steps = args.get(2).filter(|path| *path != "-").map_or_else(|| days(long, mean), |path| file(path, mean));
+    let slice = args.get(4).map(|_| (number(3, 0.0), number(4, 0.0)));
+    if let Some((from, hours)) = slice {
+        steps = part(&steps, Duration::from_secs_f64(from * 3600.0), Duration::from_secs_f64(hours * 3600.0));
+    }
     let load = || Listed(steps.clone().into_iter());
     let scenario = scenario();
     let began = cpu_seconds();
     let outcome = simulate_steps(&scenario, &mut load(), &mut |_| Flow::Continue).expect("a sound scenario");
     show("policy", cpu_seconds() - began, &outcome.services[0]);
+    if slice.is_some() {
+        for seed in 1..=3 {
+            let (scenario, began) = (Scenario { mode: Mode::Exact, seed, ..scenario.clone() }, cpu_seconds());
+            let mut arrivals = Drawn::new(load(), Drawing::default(), Streams::new(seed));
+            let outcome = simulate(&scenario, &mut arrivals, &mut |_| Flow::Continue).expect("a sound scenario");
+            show("exact", cpu_seconds() - began, &outcome.services[0]);
+        }
+    }
     let began = cpu_seconds();
     let best = optimum::of_steps(&scenario, 0, &mut || Ok(Box::new(load()))).expect("a sound scenario");
     show("optimum", cpu_seconds() - began, &best.outcome);

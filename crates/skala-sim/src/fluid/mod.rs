@@ -3,10 +3,11 @@
 //! Decides: nothing; sizes are the plan's, as in exact mode, and the formulas say what comes of them.
 //! Inputs: a scenario, load by steps.
 //! Method: `station` (fluid queue and stationary wait), `points` (latency from wait and service time), `sight` (what the control loop
-//!   sees), `control` (the loop itself, unchanged, once per interval).
+//!   sees) with `counts` (chance in it), `control` (the loop itself, unchanged, once per interval).
 //! Invariants: memory does not grow with the trace; the same scenario and steps give the same outcome.
 //! Tested: `tests/it/fluid.rs`, against theory and against exact mode.
 
+mod counts;
 pub(crate) mod law;
 pub(crate) mod load;
 mod network;
@@ -25,7 +26,7 @@ const CAVEATS: [&str; 5] = [
     "Requests are counted as they are expected, not one by one: waits follow a fluid backlog and the G/G/c formula of Allen and Cunneen, so a burst shorter than a step is seen only through the gaps' variation.",
     "A minute is missed with the probability that its late requests, Poisson around their expected number, are more than the objective allows; the sum over minutes is rounded.",
     "Load is spread evenly over ready replicas: what balancing and a single slow replica do to the tail is not seen.",
-    "The controller decides once per interval, without its looks in between; it sees whole numbers of requests without their chance variation.",
+    "The controller decides once per interval, without its looks in between; its counts vary by chance, each second by itself, but queue, CPU and waits do not follow the counts it sees.",
     "By tokens, requests of a step vary as much as their mean tokens do.",
 ];
 

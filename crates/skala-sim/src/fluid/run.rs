@@ -62,6 +62,7 @@ impl<'a> Run<'a> {
             return Err(SimError::Setting { field: "step".into(), reason: "lies between 10 ms and an hour".into() });
         }
         let stations = Stations::try_new(scenario)?;
+        let streams = Streams::new(scenario.seed);
         let tier = |(i, service): (usize, &'a Service)| {
             let added = stations.as_ref().map_or(0.0, |s| s.added(i, (0.0, 0.0)));
             let time = service.service_time.longer_by(added);
@@ -86,8 +87,8 @@ impl<'a> Run<'a> {
             grid,
             tiers: scenario.services.iter().enumerate().map(tier).collect::<Result<_, SimError>>()?,
             stations,
-            views: scenario.services.iter().map(|_| View::new()).collect(),
-            controls: Controls::try_new(scenario, Streams::new(scenario.seed), scenario.begins)?,
+            views: scenario.services.iter().map(|s| View::new(streams.stream(&format!("counts {}", s.name)))).collect(),
+            controls: Controls::try_new(scenario, streams, scenario.begins)?,
             points: Points::new(),
             faults,
             changes: Vec::new(),
@@ -225,7 +226,8 @@ impl<'a> Run<'a> {
             now: slice.from.as_secs_f64(),
             lasts: (slice.to - slice.from).as_secs_f64(),
             rate: slice.rate.unwrap_or(0.0) * tier.service.share,
-            gap_scv: slice.gap_scv,
+            // A part of the gaps, taken at random, is closer to Poisson.
+            gap_scv: 1.0 + (slice.gap_scv - 1.0) * tier.service.share,
             tokens: slice.tokens,
             servers,
             room: places.min(tier.service.station.max_waiting as f64),
@@ -237,7 +239,7 @@ impl<'a> Run<'a> {
             stations.begun(i, begun, slice.tokens, span.lasts, mean);
         }
         let view = &mut self.views[i];
-        view.open.pass(&tier.turn, span.lasts);
+        view.open.pass(&tier.turn, &span);
         view.busy(tier.turn.busy, ready, tier.station.in_service());
         tier.report(view, &mut self.points, now < tier.fails_until);
     }

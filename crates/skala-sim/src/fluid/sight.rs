@@ -1,15 +1,16 @@
 //! What the control loop sees of a fluid station: the windows and loads that the live station would report.
 //!
-//! Method: counts are whole, with the rest carried to the next window; the slow window's percentiles are the means of its ticks',
+//! Method: counts vary by chance (`counts`) and are whole, with the rest carried to the next window; the slow window's percentiles are the means of its ticks',
 //!   weighted by requests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use skala_autoscaler::{SignalObservation, StationWindows};
-use skala_types::{Distribution, ReplicaId, SketchLayout, StationSample, Time};
+use skala_types::{Distribution, ReplicaId, SketchLayout, StationSample, Stream, Time};
 
-use super::station::Turn;
+use super::counts::Counts;
+use super::station::{Span, Turn};
 use crate::control::{Load, Sight};
 
 /// Ticks of the slow window.
@@ -29,6 +30,9 @@ pub(crate) struct Tick {
     pub(crate) late: f64,
     pub(crate) busy: f64,
     pub(crate) waiting: f64,
+    /// Server-seconds that there were, and arrivals x their gaps' squared coefficient of variation.
+    held: f64,
+    variance: f64,
     latency: Times,
     wait: Times,
     service: Distribution,
@@ -99,6 +103,8 @@ impl Tick {
             late: zero,
             busy: zero,
             waiting: zero,
+            held: zero,
+            variance: zero,
             latency,
             wait,
             service,
@@ -106,8 +112,10 @@ impl Tick {
     }
 
     /// What a step brought.
-    pub(crate) fn pass(&mut self, turn: &Turn, seconds: f64) {
-        self.seconds += seconds;
+    pub(crate) fn pass(&mut self, turn: &Turn, span: &Span) {
+        self.seconds += span.lasts;
+        self.held += span.servers * span.lasts;
+        self.variance += turn.arrivals * span.gap_scv;
         self.arrivals += turn.arrivals;
         self.completions += turn.completions;
         self.busy += turn.busy;
@@ -146,6 +154,7 @@ pub(crate) struct View {
     pub(crate) open: Tick,
     closed: VecDeque<StationSample>,
     rests: [Whole; 5],
+    counts: Counts,
     /// Busy server-seconds per ready replica so far, and where each replica began.
     per_replica: f64,
     begun: BTreeMap<ReplicaId, f64>,
@@ -157,8 +166,10 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new() -> View {
+    /// `chance` is that of its counts.
+    pub(crate) fn new(chance: Stream) -> View {
         View {
+            counts: Counts::new(chance),
             open: Tick::new(),
             closed: VecDeque::new(),
             rests: [Whole::default(); 5],
@@ -193,18 +204,23 @@ impl View {
         let secs = if tick.seconds > 0.0 { tick.seconds } else { 1.0 };
         let mut service = tick.service;
         let [arrivals, completions, errors, refused, late] = &mut self.rests;
-        service.count = completions.take(tick.completions);
+        let gap_scv = if tick.arrivals > 0.0 { tick.variance / tick.arrivals } else { 1.0 };
+        let came = self.counts.arrivals(tick.arrivals, gap_scv);
+        let spare = tick.held - tick.busy;
+        let ended = self.counts.ended(came - tick.arrivals, (secs, service.mean), spare, tick.completions);
+        let part = if tick.completions > 0.0 { 1.0 + ended / tick.completions } else { 1.0 };
+        service.count = completions.take(tick.completions + ended);
         let sample = StationSample {
             at: now,
             window: Duration::from_secs_f64(tick.seconds),
-            arrivals: arrivals.take(tick.arrivals),
+            arrivals: arrivals.take(came),
             completions: service.count,
             errors: errors.take(tick.errors),
             refused: refused.take(tick.refused),
-            late: late.take(tick.late),
+            late: late.take(tick.late * part),
             waiting: waiting.round() as u32,
-            in_flight: in_service.round() as u32,
-            in_flight_mean: tick.busy / secs,
+            in_flight: (in_service + self.counts.beyond()).round() as u32,
+            in_flight_mean: ((tick.busy + ended * service.mean) / secs).max(0.0),
             waiting_mean: tick.waiting / secs,
             latency: tick.latency.take(),
             service: if service.count > 0 { service } else { Distribution::default() },
@@ -213,6 +229,7 @@ impl View {
         };
         (tick.seconds, tick.arrivals, tick.completions, tick.errors) = (0.0, 0.0, 0.0, 0.0);
         (tick.refused, tick.late, tick.busy, tick.waiting) = (0.0, 0.0, 0.0, 0.0);
+        (tick.held, tick.variance) = (0.0, 0.0);
         self.closed.push_back(sample);
         if self.closed.len() > SLOW {
             self.closed.pop_front();
