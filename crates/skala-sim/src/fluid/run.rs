@@ -12,7 +12,7 @@ use super::load::{Cutter, Slice};
 use super::network::Stations;
 use super::points::Points;
 use super::sight::{View, Views};
-use super::station::{Span, Station, Turn};
+use super::station::{Span, Station, Turn, thinned};
 use crate::control::{Change, Controls, Pass};
 use crate::measure::{self, Recorder, Sizes};
 use crate::{FaultKind, Flow, Outcome, Progress, Scenario, Service, SimError, Watch};
@@ -226,8 +226,7 @@ impl<'a> Run<'a> {
             now: slice.from.as_secs_f64(),
             lasts: (slice.to - slice.from).as_secs_f64(),
             rate: slice.rate.unwrap_or(0.0) * tier.service.share,
-            // A part of the gaps, taken at random, is closer to Poisson.
-            gap_scv: 1.0 + (slice.gap_scv - 1.0) * tier.service.share,
+            gap_scv: thinned(slice.gap_scv, tier.service.share),
             tokens: slice.tokens,
             servers,
             room: places.min(tier.service.station.max_waiting as f64),

@@ -15,6 +15,8 @@ use crate::control::{Load, Sight};
 
 /// Ticks of the slow window.
 const SLOW: usize = 10;
+/// A mean number of requests that is none: one of a millisecond, in a window of a second.
+const LEAST: f64 = 1e-3;
 /// Parts of a power of two: a quarter of the sketch's.
 const SHIFT: usize = 2;
 const BUCKETS: usize = SketchLayout::BUCKETS >> SHIFT;
@@ -135,6 +137,11 @@ impl Tick {
     }
 }
 
+/// A mean number of requests as a window can tell it: what fades in the fluid is gone at last, or no service would ever sleep.
+fn told(requests: f64) -> f64 {
+    if requests < LEAST { 0.0 } else { requests }
+}
+
 /// A whole number whose rest is carried on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Whole(f64);
@@ -220,8 +227,8 @@ impl View {
             late: late.take(tick.late * part),
             waiting: waiting.round() as u32,
             in_flight: (in_service + self.counts.beyond()).round() as u32,
-            in_flight_mean: ((tick.busy + ended * service.mean) / secs).max(0.0),
-            waiting_mean: tick.waiting / secs,
+            in_flight_mean: told((tick.busy + ended * service.mean) / secs),
+            waiting_mean: told(tick.waiting / secs),
             latency: tick.latency.take(),
             service: if service.count > 0 { service } else { Distribution::default() },
             wait: tick.wait.take(),

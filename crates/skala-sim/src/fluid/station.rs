@@ -7,7 +7,7 @@
 //!   curve and the dispatch curve. (2) Chance around it: the stationary queue of G/G/c by Allen and Cunneen, (ca^2 + cs^2) / 2 times
 //!   that of M/M/c, at the load of the last [`MEMORY`] seconds. It is not there at once: from an empty queue it grows no faster
 //!   than a reflected Brownian motion, sqrt(2 sigma^2 t / pi), and it drains no faster than servers allow. A wait is the fluid's plus, with
-//!   Erlang's chance, an exponential one whose mean follows from Little's law.
+//!   Erlang's chance (of fewer servers where gaps are bursty: Hayward), an exponential one whose mean follows from Little's law.
 //! Invariants: what came is served, refused or here; nothing is negative.
 //! Tested: `tests/it/fluid.rs`.
 
@@ -190,7 +190,7 @@ impl Station {
         let left = (-secs / service).exp();
         turn.busy += target * secs + (self.in_service - target) * service * (1.0 - left);
         self.in_service = (target + (self.in_service - target) * left).clamp(0.0, servers);
-        let refused = span.rate * secs * self.turned_away(span);
+        let refused = span.rate * secs * self.turned_away(span, service);
         let count = span.rate * secs - refused;
         if refused > DUST {
             turn.refused.push((from, refused, 0.0));
@@ -202,15 +202,21 @@ impl Station {
     }
 
     /// The share that finds the room full by chance: M/M/c/K's, with the queue's own decay.
-    fn turned_away(&mut self, span: &Span) -> f64 {
+    fn turned_away(&mut self, span: &Span, service: f64) -> f64 {
         if !span.servers.is_finite() || span.servers <= 0.0 || !span.room.is_finite() {
             return 0.0;
         }
         let rho = (self.in_service / span.servers).min(1.0);
-        let waits = self.chances.chance(span.servers.round() as u64, rho);
+        let waits = self.waits(span, service, rho);
         let length = if rho < 1.0 { (self.noise / waits.max(1e-12)).max(rho / (1.0 - rho)) } else { MOST_NOISE };
         let full = (-span.room / length.max(1e-12)).exp();
         if full < 1e-9 { 0.0 } else { (waits * (1.0 - rho) * full / (1.0 - waits * rho * full)).clamp(0.0, 1.0) }
+    }
+
+    /// P(an arrival waits). Hayward: in bursts, servers are worth as few as their number over the peakedness.
+    fn waits(&mut self, span: &Span, service: f64, rho: f64) -> f64 {
+        let alike = span.servers / peakedness(span.gap_scv, span.rate * service);
+        self.chances.chance(alike.round().max(1.0) as u64, rho)
     }
 
     /// The first `count` of the queue begin, evenly between two times.
@@ -259,7 +265,7 @@ impl Station {
         }
         let rho = offered / span.servers;
         let variability = f64::midpoint(span.gap_scv.clamp(0.0, 1e4), self.law.scv().min(1e4));
-        let waits = self.chances.chance(span.servers.round() as u64, rho);
+        let waits = self.waits(span, service, rho);
         let length = if rho < 1.0 { waits * rho / (1.0 - rho) } else { rho / (rho - 1.0).max(1e-9) };
         let target = (variability * length.min(MOST_NOISE)).min(span.room);
         let spare = (span.servers / service - span.rate).max(0.0) * span.lasts;
@@ -270,5 +276,37 @@ impl Station {
             turn.chance = waits * (self.noise / target).min(1.0);
             turn.tail = (self.noise / throughput / turn.chance.max(1e-12)).min(self.max_wait);
         }
+    }
+}
+
+/// Variance over mean of the requests in service if there were servers for all: exact for exponential service times after Gamma gaps,
+/// 1 / (1 - phi(1 / s)) - rate s with the gaps' Laplace transform phi (Eckberg). Regular gaps are not taken to help.
+pub(crate) fn peakedness(gap_scv: f64, offered: f64) -> f64 {
+    let scv = gap_scv.min(1e4);
+    if scv <= 1.0 || offered <= 0.0 {
+        return 1.0;
+    }
+    let apart = -(-(scv / offered).ln_1p() / scv).exp_m1();
+    (1.0 / apart - offered).clamp(1.0, scv)
+}
+
+/// Squared coefficient of variation of the gaps of a part of the arrivals, taken at random: the smaller, the closer to Poisson.
+pub(crate) fn thinned(gap_scv: f64, share: f64) -> f64 {
+    1.0 + (gap_scv - 1.0) * share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peakedness_is_that_of_its_limits() {
+        for (scv, offered, expected) in
+            [(1.0, 20.0, 1.0), (0.2, 20.0, 1.0), (4.0, 1e6, 2.5), (4.0, 20.0, 2.443), (900.0, 20.0, 215.5)]
+        {
+            let got = peakedness(scv, offered);
+            assert!((got / expected - 1.0).abs() < 0.01, "{scv} {offered}: {got}");
+        }
+        assert!(peakedness(1e9, 1e-9) >= 1.0 && peakedness(f64::INFINITY, 5.0).is_finite());
     }
 }

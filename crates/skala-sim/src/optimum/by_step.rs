@@ -8,7 +8,7 @@ use super::{Hole, Optimum, ReopenSteps, Schedule, Terms};
 use crate::fluid::law::Law;
 use crate::fluid::load::Cutter;
 use crate::fluid::points::Points;
-use crate::fluid::station::{Served, Span, Station, Turn};
+use crate::fluid::station::{Served, Span, Station, Turn, peakedness, thinned};
 use crate::fluid::waiting::Waiting;
 use crate::measure::{Flow, Recorder, Sizes};
 use crate::quantile::share;
@@ -71,7 +71,7 @@ fn begin(
         sum.seconds += secs;
         sum.requests += requests;
         sum.work += requests * law.mean(slice.tokens);
-        sum.gap_scv += slice.gap_scv * secs;
+        sum.gap_scv += thinned(slice.gap_scv, service.share) * secs;
         end = slice.to;
         match holes.last_mut().filter(|_| slice.rate.is_none()) {
             Some(hole) if hole.1 == slice.from => hole.1 = slice.to,
@@ -122,9 +122,11 @@ impl Staffing<'_> {
 
     fn late(&mut self, servers: f64, offered: f64, service: f64, sum: &Sum, bound: f64) -> f64 {
         let rho = offered / servers;
-        let variability = f64::midpoint(sum.gap_scv / sum.seconds, self.law.scv());
+        let gap_scv = sum.gap_scv / sum.seconds;
+        let variability = f64::midpoint(gap_scv, self.law.scv());
+        let alike = (servers / peakedness(gap_scv, offered)).max(1.0);
         let turn = Turn {
-            chance: self.chances.chance(servers as u64, rho),
+            chance: self.chances.chance(alike as u64, rho),
             tail: variability * service / (servers * (1.0 - rho)).max(1e-9),
             service,
             ..Turn::default()
@@ -162,7 +164,7 @@ fn run(
             now: slice.from.as_secs_f64(),
             lasts: (slice.to - slice.from).as_secs_f64(),
             rate: slice.rate.unwrap_or(0.0) * service.share,
-            gap_scv: slice.gap_scv,
+            gap_scv: thinned(slice.gap_scv, service.share),
             tokens: slice.tokens,
             servers,
             room: capacity.min(service.station.max_waiting as f64),

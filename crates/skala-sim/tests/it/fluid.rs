@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use skala_autoscaler::{MetricSpec, Policy, PolicySpec, Quantile};
 use skala_sim::{Dist, Fault, FaultKind, Flow, Mode, Service, ServiceOutcome, SimError, simulate, simulate_steps};
+
+use skala_trace::{Drawing, Drawn, RateStep};
+use skala_types::{Replicas, Streams};
 
 use crate::parts::{FLUID, bounds, exact, fluid, poisson, rates, scenario, secs, service};
 
@@ -151,4 +155,71 @@ fn a_lost_replica_fails_what_it_had_as_in_exact_mode() {
     assert!((25.0..=55.0).contains(&single.errors), "{}", single.errors);
     assert!((38.0..=42.0).contains(&steps.errors), "{}", steps.errors);
     assert!(steps.completions + steps.errors <= steps.arrivals + 1e-6, "{} {}", steps.completions, steps.arrivals);
+}
+
+#[test]
+fn a_service_that_sleeps_wakes_up_and_falls_asleep_as_in_exact_mode() {
+    let sleeper = || Service { policy: bounds(0, 6), ..service(1, 10) };
+    let load: Vec<(f64, f64)> = (0..4).flat_map(|_| [(0.0, 900.0), (60.0, 300.0)]).collect();
+    let (f, e) = (only(fluid(sleeper(), &load)), only(exact(sleeper(), &load)));
+    assert_eq!((f.ready.0, e.ready.0), (0, 0), "both sleep");
+    assert!(apart(f.replica_seconds, e.replica_seconds) < 0.1, "{} {}", f.replica_seconds, e.replica_seconds);
+    // A start takes ten seconds, and the first of them waits for it.
+    assert!((10.0..13.0).contains(&e.worst_wait) && (10.0..13.0).contains(&f.worst_wait), "{} {}", f.worst_wait, e.worst_wait);
+    assert!(apart(f.late.unwrap(), e.late.unwrap()) < 0.2, "{:?} {:?}", f.late, e.late);
+    assert!(f.missed_minutes.unwrap().abs_diff(e.missed_minutes.unwrap()) <= 1, "{:?} {:?}", f.missed_minutes, e.missed_minutes);
+    assert_eq!((f.refused, e.refused), (0.0, 0.0));
+    assert!(apart(f.completions, f.arrivals) < 0.01, "{} {}", f.completions, f.arrivals);
+}
+
+#[test]
+fn a_policy_that_learns_how_bursty_arrivals_are_learns_it_from_steps_too() {
+    let wait = MetricSpec::PredictedWait {
+        quantile: Quantile::P95,
+        latency: secs(0.5),
+        concurrency: 10,
+        patience: secs(30.0),
+        room: 1000,
+        window: secs(30.0 * 86_400.0),
+    };
+    let spec =
+        PolicySpec { min_replicas: Replicas(1), max_replicas: Replicas(50), metrics: vec![wait.into()], ..PolicySpec::default() };
+    let policy = Policy::try_new(spec).expect("sound");
+    let run = |gap_scv: f64| {
+        let steps: Vec<RateStep> = (0..60)
+            .map(|i| RateStep {
+                from: secs(f64::from(i) * 60.0),
+                to: secs(f64::from(i + 1) * 60.0),
+                rate: Some(200.0 + 80.0 * (f64::from(i) / 10.0).sin()),
+                gap_scv,
+                tokens: (0.0, 0.0),
+            })
+            .collect();
+        let of = |mode| scenario(Service { policy: policy.clone(), ..service(4, 10) }, mode);
+        let mut drawn = Drawn::new(Listed(steps.clone().into_iter()), Drawing::default(), Streams::new(3));
+        let e = simulate(&of(Mode::Exact), &mut drawn, &mut |_| Flow::Continue).expect("runs").services.remove(0);
+        let f = simulate_steps(&of(FLUID), &mut Listed(steps.into_iter()), &mut |_| Flow::Continue).expect("runs");
+        (only(f), e)
+    };
+    let (smooth, _) = run(1.0);
+    for (scv, within) in [(1.0, 0.05), (4.0, 0.05), (16.0, 0.1)] {
+        let (f, e) = run(scv);
+        assert!(apart(f.replica_seconds, e.replica_seconds) < within, "{scv}: {} {}", f.replica_seconds, e.replica_seconds);
+        assert!(
+            f.missed_minutes.unwrap().abs_diff(e.missed_minutes.unwrap()) <= 3,
+            "{scv}: {:?} {:?}",
+            f.missed_minutes,
+            e.missed_minutes
+        );
+        assert!(scv < 16.0 || f.replica_seconds > 1.1 * smooth.replica_seconds, "{scv}: bursts need room");
+    }
+}
+
+/// Steps from a list.
+struct Listed(std::vec::IntoIter<RateStep>);
+
+impl skala_trace::Steps for Listed {
+    fn next(&mut self) -> Result<Option<RateStep>, skala_trace::TraceError> {
+        Ok(self.0.next())
+    }
 }
