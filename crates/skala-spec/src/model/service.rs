@@ -80,6 +80,8 @@ pub struct Service {
     #[schemars(skip)]
     pub start_up: Option<Duration>,
     /// The queues that it scales by, with tasks per replica.
+    #[serde(skip)]
+    #[schemars(skip)]
     pub works_on: Vec<(String, f64)>,
 }
 
