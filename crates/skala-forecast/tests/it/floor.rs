@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use skala_autoscaler::{MetricSpec, Policy, PolicySpec, Quantile, State, StationWindows};
 use skala_forecast::{Floor, Saved};
-use skala_types::{Replicas, StationSample, Time};
+use skala_types::{Replicas, Rps, StationSample, Time};
 
 /// Half an hour's tide, by second.
 fn rate(second: u64) -> f64 {
@@ -51,7 +51,7 @@ fn fed(seconds: u64) -> Floor {
 #[test]
 fn only_a_policy_that_reads_forecasts_has_one() {
     assert!(Floor::for_policy(&promised()).is_some());
-    assert!(Floor::for_policy(&policy(MetricSpec::RequestsPerSecond { target: 10.0 })).is_none());
+    assert!(Floor::for_policy(&policy(MetricSpec::RequestsPerSecond { target: Rps(10.0) })).is_none());
 }
 
 #[test]
