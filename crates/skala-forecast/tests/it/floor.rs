@@ -63,8 +63,8 @@ fn it_looks_ahead_by_a_start_up_and_is_silent_at_first() {
     let expected = floor.expected(&policy, &state, at(4 * 3600)).expect("a tide is foreseen");
     assert_eq!(expected.horizon, Duration::from_secs(302));
     assert_eq!(expected.at, at(4 * 3600));
-    // It rises to 239 within five minutes.
-    assert!(expected.rate > rate(4 * 3600) + 15.0 && expected.rate < 280.0, "{expected:?}");
+    // It is 200 now and 239 five minutes later; the quantile lies above.
+    assert!(expected.rate > rate(4 * 3600) + 15.0 && expected.rate < 350.0, "{expected:?}");
 }
 
 #[test]
