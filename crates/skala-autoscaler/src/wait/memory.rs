@@ -17,8 +17,9 @@ use crate::{RecommendationLog, StationWindows};
 
 /// The objective is judged minute by minute.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Nothing shrinks before the long average of the rate is full: five minutes, Kubernetes' own patience.
-const FIRST_LOOK: Duration = Duration::from_secs(300);
+/// Nothing shrinks before a whole minute was seen: the average that staffing goes by is full then. Someone who tries skala out must see
+/// replicas go, too.
+const FIRST_LOOK: Duration = MINUTE;
 
 /// What predicted wait has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
