@@ -241,7 +241,7 @@ fn targets(plan: &Plan) {
         if !target.bounded {
             let load = &target.load;
             say(&format!(
-                "\nno need depends on {load}: no service and no store says what it takes for {load}, so the target asks for nothing; \
+                "\nno need depends on {load}: no service and no store says what it takes, so the target asks for nothing;\n\
                  add `capacity: {{services: {{NAME: {{replicaPer: {{{load}: ...}}}}}}}}`"
             ));
         } else if target.changes.is_empty() {
@@ -259,13 +259,16 @@ fn stage(stage: &StagePlan) {
         say(&format!("  leave at {}{} {} ({} today; {when})", two(l.at), l.unit, l.load, two(l.today)));
     }
     stage.triggers.iter().for_each(|t| say(&format!("  or when: {t}")));
-    let mut t = table(&["STAGE", "WHILE", "SERVICES", "STORES", "ALSO"], &[]);
+    let mut t = table(&["STAGE", "WHILE", "SERVICES", "STORES"], &[]);
     for view in &stage.stages {
         let stores = view.stores.iter().map(|s| format!("{} {} GB", s.store, two(s.bytes as f64 / 1e9)));
         let row = [view.name.clone(), view.below.join(", "), stage_services(view), stores.collect::<Vec<_>>().join(", ")];
-        t.add_row(row.into_iter().chain([view.notes.join(", ")]));
+        t.add_row(row);
     }
     say(&t.to_string());
+    for view in stage.stages.iter().filter(|v| !v.notes.is_empty()) {
+        say(&format!("  {} also: {}", view.name, view.notes.join(", ")));
+    }
 }
 
 fn stage_services(view: &StageView) -> String {

@@ -102,9 +102,25 @@ pub fn compare(
         }
         report.traces.extend(trace);
     }
+    report.remarks.extend(too_late(args, field, &report.traces));
     report.remarks.extend(optima.iter().filter_map(|o| o.remark.clone()));
     report.conditions = judge(&report, conditions);
     Ok(report)
+}
+
+/// Faults of the command line that no trace lasts long enough for.
+fn too_late(args: &SimulateArgs, field: &Field, traces: &[TraceReport]) -> Vec<String> {
+    let faults = &field.first().faults;
+    let asked = args.fault.iter().zip(&faults[faults.len() - args.fault.len()..]);
+    let of = |(text, fault): (&String, &skala_sim::Fault)| {
+        let late = traces.iter().filter(|t| fault.at.as_millis() >= u128::from(t.duration_ms));
+        let tell = |t: &TraceReport| {
+            let end = words::seconds(t.duration_ms as f64 / 1000.0);
+            format!("the fault '{text}' would come after the end of {}, which is at {end}: nothing went wrong there", t.name)
+        };
+        late.map(tell).collect::<Vec<_>>()
+    };
+    asked.flat_map(of).collect()
 }
 
 /// Runs at a time where nothing is said.
