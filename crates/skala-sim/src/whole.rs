@@ -39,7 +39,7 @@ mod tests {
         let rows = [
             (0.0, None, "[0,null]"),
             (20_000.0, Some(3.0), "[20000,3]"),
-            (0.5, Some(1e300), "[0.5,1e300]"),
+            (0.5, Some(1e300), "[0.5,1e+300]"),
             (-1.0, Some(f64::NAN), "[-1.0,null]"),
         ];
         for (count, optional, wanted) in rows {

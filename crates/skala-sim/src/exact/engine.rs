@@ -197,16 +197,14 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        let stations = self.stations.clone();
         self.follow_to_the_end(end, progress)?;
-        Ok(self.finish(end))
+        Ok(self.finish(end, stations))
     }
 
     /// Requests that are in the system at the end are followed to theirs, at most [`AFTERWARDS`] long, so that the slow ones are not
-    /// missing among the latencies. Sizes, decisions and cost are those until the end. Queues, providers and databases stop at it.
+    /// missing among the latencies. Sizes, decisions and cost are those until the end, and so are queues, providers and databases.
     fn follow_to_the_end(&mut self, end: Time, progress: &mut dyn FnMut(Progress) -> Flow) -> Result<(), SimError> {
-        if self.stations.is_some() {
-            return Ok(());
-        }
         // A box of nothing takes no memory: nobody is told what happens now.
         self.watch = Box::leak(Box::new(()));
         let at = end.since(self.scenario.begins);
@@ -465,8 +463,7 @@ impl<'a> Engine<'a> {
         self.tell(service);
     }
 
-    fn finish(mut self, end: Time) -> Outcome {
-        let stations = self.stations.take();
+    fn finish(self, end: Time, stations: Option<Box<Stations>>) -> Outcome {
         let duration = end.since(self.scenario.begins);
         debug_assert!(self.tiers.iter().all(Tier::conserves_work), "every arrival ended once or is still there");
         let mut outcome = Outcome {

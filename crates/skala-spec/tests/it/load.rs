@@ -178,8 +178,7 @@ fn defaults_are_filled_in() {
                 "keep": 3
               },
               "balance": "leastRequest",
-              "priority": 100,
-              "worksOn": []
+              "priority": 100
             }
           },
           "objectives": {}

@@ -207,7 +207,7 @@ autoscaling:
         "platform: p\nservices: {Api: {command: [x, $PORT]}, web: }\nroutes: {service: web}\n",
         expect![[r#"
             skala.yaml:2:12: error[E0208] services.Api: `Api` is not a good name (names become host names and labels) -> use 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends
-            skala.yaml:2:40: error[E0202] services.web: a mapping is wanted here, not nothing -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 9 more
+            skala.yaml:2:40: error[E0202] services.web: a mapping is wanted here, not nothing -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:3:1: error[E0202] routes: a list is wanted here, not a mapping -> write a list with `-` before each item, each a mapping
         "#]],
     );
@@ -413,7 +413,7 @@ routes:
             skala.yaml:3:58: error[E0204] services.api.resources.requests.cpu: `lots` is not an amount of CPU -> write cores (`2`, `1.5`) or thousandths (`500m`)
             skala.yaml:3:93: error[E0501] services.api.autoscaling.minReplicas: minReplicas 9 is above maxReplicas 3 -> lower `minReplicas` or raise `maxReplicas`
             skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, name, prometheus, redis, postgres, rabbitmq, nats and 17 more
-            skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 9 more
+            skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:12: error[E0202] routes[1].path: text is wanted here, not a whole number -> put it in quotes: `"3"`
             skala.yaml:8:6: error[E0201] routes[2].servce: unknown key `servce` -> did you mean `service`?
             skala.yaml:8:19: error[E0202] routes[2].host: a host is wanted here, not a list -> write a host such as `api.example.com`, `*.example.com`
@@ -442,7 +442,7 @@ environments:
         expect![[r#"
             skala.yaml:4:37: error[E0204] services.api.drain: `5` has no unit (a duration is wanted here) -> write `5s` for seconds, or `5ms`, `5m`, `5h`
             skala.yaml:6:57: error[E0501] services.api.autoscaling.minReplicas: minReplicas 4 is above maxReplicas 3 [environment staging] -> lower `minReplicas` or raise `maxReplicas`
-            skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 9 more
+            skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:48: error[E0201] environments.production: an overlay has no overlays of its own -> move it up beside this one
             skala.yaml:8:3: error[E0208] environments.Bad: `Bad` is not a good name -> use 1 to 63 of a-z, 0-9 and `-`
             skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, queues, schedules, objectives, databases, providers and 2 more
