@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,9 +71,12 @@ impl Cell {
 const SERVICES: [(f64, u32, u64, f64); 6] =
     [(0.5, 10, 30, 2.0), (0.5, 1, 5, 2.0), (5.0, 10, 120, 2.0), (0.05, 10, 30, 3.0), (0.5, 30, 120, 3.0), (5.0, 30, 30, 2.0)];
 
+/// A trace, its mean rates, its parts in hours.
+type Load = (&'static str, &'static [f64], &'static [(f64, f64)]);
+
 fn cells() -> Vec<Cell> {
     // Trace, mean rates, part in hours: several windows of the recorded ones, so that none is tuned for.
-    let traces: [(&str, &[f64], &[(f64, f64)]); 12] = [
+    let traces: [Load; 12] = [
         ("azure", &[5.5, 33.0, 165.0], &[(0.0, 1.0)]),
         ("elb", &[10.0, 60.0], &[(24.0, 36.0), (132.0, 144.0)]),
         ("servegen", &[10.0, 60.0], &[(6.0, 18.0), (120.0, 132.0)]),
@@ -107,13 +110,13 @@ fn made(shape: Shape, length: u64, mean: f64, cv: Option<f64>) -> Trace {
     Generator { shape, length: Duration::from_secs(length), mean, drawing }.trace().expect("the generator's settings stand")
 }
 
-fn read(folder: &PathBuf, file: &str) -> Option<Trace> {
+fn read(folder: &Path, file: &str) -> Option<Trace> {
     let bytes: Arc<[u8]> = fs::read(folder.join(file)).ok()?.into();
     let open = move || Ok(Box::new(std::io::Cursor::new(Arc::clone(&bytes))) as Input);
     Some(Trace::read(Arc::new(open), ReadOptions::default()))
 }
 
-fn trace(cell: &Cell, folder: &PathBuf) -> Option<Trace> {
+fn trace(cell: &Cell, folder: &Path) -> Option<Trace> {
     let second = Duration::from_secs;
     let whole = (cell.hours.1 * HOUR as f64) as u64;
     // Means over the whole recordings, requests per second.
@@ -216,7 +219,7 @@ fn rivals(base: &Scenario, cell: &Cell, best: &optimum::Optimum, sweep: bool) ->
 /// Everything of one cell: the optimum, skala, rivals.
 type Row = BTreeMap<String, Came>;
 
-fn measure(cell: &Cell, folder: &PathBuf, sweep: bool, known: Option<&Row>) -> Option<Row> {
+fn measure(cell: &Cell, folder: &Path, sweep: bool, known: Option<&Row>) -> Option<Row> {
     let (scenario, trace) = (base(cell), trace(cell, folder)?);
     let mut row = known.cloned().unwrap_or_default();
     if known.is_none() {

@@ -148,7 +148,9 @@ impl Rate {
 
     /// Arrivals per second now.
     pub(crate) fn now(&self) -> f64 {
-        let steep = self.quick.value + self.slope() * self.quick.age(QUICK);
+        // Only a rise has a slope; after a fall this average is the one that lags.
+        let slope = self.slope();
+        let steep = if slope > 0.0 { self.quick.value + slope * self.quick.age(QUICK) } else { 0.0 };
         self.minute.value.max(self.level.value).max(steep.min(2.0 * self.minute.value)).max(0.0)
     }
 

@@ -156,7 +156,7 @@ fn the_report_in_words() {
 
         metrics
           predictedWait 2125ms (target 1000ms) wants 8, replicas are starting <- the largest
-            in 22s, when a replica ordered now is ready: 240.0/s, now 240.0/s
+            in 22s, when a replica ordered now is ready: 243.0/s, now 240.0/s
             head-room 0 %: 80 % of what came on top before stayed within it
             a request takes 0.200s; arrivals vary 1.0 times as much as chance alone
             without a change, 680 requests will wait 2.1s by then
