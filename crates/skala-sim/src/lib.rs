@@ -21,6 +21,7 @@ mod rivals;
 mod scenario;
 mod stations;
 pub mod tune;
+pub mod whole;
 
 pub use control::Watch;
 pub use dist::Dist;

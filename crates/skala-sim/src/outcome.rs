@@ -41,22 +41,31 @@ pub struct QueueOutcome {
     /// Its name.
     pub name: String,
     /// Tasks that came and were taken in.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub arrivals: f64,
     /// Tasks that were turned away because the queue was full.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub refused: f64,
     /// Tasks that are done.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub done: f64,
     /// Tasks that failed as often as they may.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub dead: f64,
     /// Tasks that are still ready, worked on, or not yet due.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub left: f64,
     /// Attempts that began.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub attempts: f64,
     /// Attempts that failed by themselves, by a timeout, by what they called, or with their replica.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub failures: f64,
     /// Of them, attempts that took too long.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub timeouts: f64,
     /// Of them, attempts whose provider had no quota left.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub limited: f64,
     /// From a task's falling due to its first attempt, seconds.
     pub wait: Distribution,
@@ -65,12 +74,14 @@ pub struct QueueOutcome {
     /// Longest of the waits, seconds.
     pub worst_wait: f64,
     /// First attempts that began later than the objective allows; `None` without one.
+    #[serde(serialize_with = "crate::whole::optional")]
     pub late: Option<f64>,
     /// Mean number of ready tasks.
     pub mean_ready: f64,
     /// Mean number of tasks that are worked on.
     pub mean_leased: f64,
     /// Most ready tasks.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub most_ready: f64,
     /// Highest age that the oldest ready task had, seconds.
     pub oldest_age: f64,
@@ -85,16 +96,21 @@ pub struct ProviderOutcome {
     /// Its name.
     pub name: String,
     /// Tries that reached it, throttled ones included.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub tries: f64,
     /// Tries that it took on.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub requests: f64,
     /// Tries that it sent back for want of quota (429).
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub throttled: f64,
     /// Tries that met an outage.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub errors: f64,
     /// Share of tries that were throttled.
     pub throttled_share: f64,
     /// Tokens read and written.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub tokens: f64,
     /// Requests granted over requests that the quota allows; `None` without a quota.
     pub request_utilisation: Option<f64>,
@@ -113,10 +129,12 @@ pub struct PoolOutcome {
     /// Connections in all.
     pub connections: u32,
     /// Times that one was taken.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub uses: f64,
     /// Mean share of connections in use.
     pub utilisation: f64,
     /// Most in use at once.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub most_used: f64,
     /// Wait for a connection, seconds.
     pub wait: Distribution,
@@ -131,14 +149,19 @@ pub struct ServiceOutcome {
     /// Its name.
     pub name: ServiceName,
     /// Requests that came.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub arrivals: f64,
     /// Requests that were answered.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub completions: f64,
     /// Requests that ended as an error.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub errors: f64,
     /// Requests that were turned away.
+    #[serde(serialize_with = "crate::whole::serialize")]
     pub refused: f64,
     /// Requests beyond the objective's bound, refused and failed ones included; `None` without an objective.
+    #[serde(serialize_with = "crate::whole::optional")]
     pub late: Option<f64>,
     /// Minutes with arrivals, outside holes.
     pub minutes: u64,

@@ -77,6 +77,20 @@ pub fn platform(path: &Path, environment: Option<&str>) -> Result<Platform, Exit
     loaded.platform.ok_or_else(|| Exit::silent(FINDINGS))
 }
 
+/// The warning of a service without a route: it matters to who serves, not to who calculates.
+const NO_ROUTE: &str = "W0601";
+
+/// As [`platform`], for verbs that calculate and serve nobody: what is only about routes is left to `check` and `up`.
+///
+/// # Errors
+/// As [`platform`].
+pub fn platform_on_paper(path: &Path, environment: Option<&str>) -> Result<Platform, Exit> {
+    let Read { text, mut loaded } = read(path, environment)?;
+    loaded.problems.retain(|p| p.code != NO_ROUTE);
+    show(path, &text, &loaded.problems);
+    loaded.platform.ok_or_else(|| Exit::silent(FINDINGS))
+}
+
 /// Shows problems on stderr, each with its line.
 pub fn show(path: &Path, text: &str, problems: &[Problem]) {
     let name = path.display().to_string();

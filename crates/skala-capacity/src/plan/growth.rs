@@ -50,6 +50,30 @@ pub(super) fn with(model: &Model, loads: &Loads, set: &[(usize, Exact)]) -> Load
     settled(model, &own)
 }
 
+/// The loads that one load moves: itself and those that follow it.
+pub(super) struct Follows(Vec<bool>);
+
+impl Follows {
+    pub(super) fn of(model: &Model, load: usize) -> Follows {
+        let moved = |mut at: usize| {
+            for _ in 0..=model.loads.len() {
+                match &model.loads[at].base {
+                    _ if at == load => return true,
+                    Base::Of { load, .. } => at = *load,
+                    Base::Now { .. } => return false,
+                }
+            }
+            false
+        };
+        Follows((0..model.loads.len()).map(moved).collect())
+    }
+
+    /// Whether this load is one of them.
+    pub(super) fn moves(&self, load: usize) -> bool {
+        self.0[load]
+    }
+}
+
 /// All loads times the same.
 pub(super) fn scaled(loads: &Loads, by: &Exact) -> Loads {
     loads.iter().map(|v| v.times(by)).collect()

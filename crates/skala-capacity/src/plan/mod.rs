@@ -112,7 +112,20 @@ pub struct Size {
 pub struct Finding {
     /// The first month with it, 0 is today.
     pub month: u32,
-    /// What to change, in a sentence.
+    /// What to change for that month, in a sentence.
+    pub change: String,
+    /// What to change for the last month with it, when that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finally: Option<Finally>,
+}
+
+/// What the file does not bear in the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finally {
+    /// The last month with it.
+    pub month: u32,
+    /// What to change for that month, in a sentence.
     pub change: String,
 }
 
@@ -218,15 +231,16 @@ fn grown(model: &Model, months: &[growth::Loads]) -> Vec<GrowthPlan> {
     model.loads.iter().enumerate().map(of).collect()
 }
 
-/// Each change once, in the first month that needs it, told for the last month that does.
+/// Each change once: as the first month that needs it does, and as the last one does where that differs.
 fn findings(model: &Model, needs: &[Needs]) -> Vec<Finding> {
     let mut found: Vec<(String, Finding)> = Vec::new();
     for month in needs {
         for change in target::changes(model, month) {
             let subject = change.split(':').next().unwrap_or_default().to_owned();
             match found.iter_mut().find(|(s, _)| *s == subject) {
-                Some((_, finding)) => finding.change = change,
-                None => found.push((subject, Finding { month: month.month, change })),
+                Some((_, finding)) if finding.change == change => finding.finally = None,
+                Some((_, finding)) => finding.finally = Some(Finally { month: month.month, change }),
+                None => found.push((subject, Finding { month: month.month, change, finally: None })),
             }
         }
     }

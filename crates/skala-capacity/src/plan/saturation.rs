@@ -26,8 +26,11 @@ pub struct Saturation {
     pub kind: &'static str,
     /// The bound in words: `50 replicas`.
     pub bound: String,
-    /// The largest multiple of today's loads that fits; 0 when not even today's do.
+    /// The largest multiple of today's loads that fits: below 1 when not even today's do, 0 when none does.
     pub times_today: f64,
+    /// Why no load fits at all, however small: an objective that no size meets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never: Option<String>,
     /// The load that fills it, and how much of it fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<AtLoad>,
@@ -68,13 +71,22 @@ pub(super) fn saturations(model: &Model, months: &[Loads], ceilings: &[Option<u6
     let by_month: Vec<Option<Needs>> = by_month.map(Result::ok).collect();
     for bound in bounds(model, ceilings) {
         let month = by_month.iter().position(|n| n.as_ref().is_none_or(|n| !fits(n, bound))).map(|m| m as u32);
-        let Some((times_today, at)) = largest(model, &months[0], bound) else { continue };
+        let never = never(model, &months[0], bound);
+        let most = if never.is_some() { Some((0.0, None)) } else { largest(model, &months[0], bound) };
+        let Some((times_today, at)) = most else { continue };
         let (station, kind, bound) = named(model, bound);
-        found.push(Saturation { station, kind, bound, times_today, at, month });
+        found.push(Saturation { station, kind, bound, times_today, never, at, month });
     }
     let key = |s: &Saturation| (s.month.unwrap_or(u32::MAX), s.times_today);
     found.sort_by(|a, b| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1)));
     Ok(found)
+}
+
+/// Why a service cannot do with any number of replicas, not even for a thousandth of a thousandth of today's loads.
+fn never(model: &Model, today: &Loads, bound: Bound) -> Option<String> {
+    let Bound::Service(i, _) = bound else { return None };
+    let needs = needs(model, 0, &growth::scaled(today, &Exact::new(1, 1_000_000))).ok()?;
+    needs.services[i].rules.iter().find_map(|r| r.impossible.clone())
 }
 
 fn bounds(model: &Model, ceilings: &[Option<u64>]) -> Vec<Bound> {

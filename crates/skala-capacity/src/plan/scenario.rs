@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::PlanError;
 use super::availability::{Group, expected};
-use super::growth::{self, Loads};
+use super::growth::{self, Follows, Loads};
 use super::model::{Model, Scenario, Spot};
 use super::money::PerMonth;
 use super::needs::{Needs, needs, store_price};
@@ -127,7 +127,7 @@ pub(super) fn scenario(
         let only = Follows::of(model, *load);
         let fits = needs(model, 0, &loads).is_ok_and(|n| carried(model, &n, &ceilings, Some(&only)));
         let (named, unit) = (&model.loads[*load], model.loads[*load].unit.label);
-        let bounded = model.services.iter().any(|s| s.rules.iter().any(|r| only.0[r.load()]));
+        let bounded = model.services.iter().any(|s| s.rules.iter().any(|r| only.moves(r.load())));
         Carried { load: named.name.clone(), wanted: named.unit.show(amount), unit, fits, bounded }
     });
     let mut plan = ScenarioPlan {
@@ -146,25 +146,6 @@ pub(super) fn scenario(
     Ok(plan)
 }
 
-/// The loads that one load moves: itself and those that follow it.
-struct Follows(Vec<bool>);
-
-impl Follows {
-    fn of(model: &Model, load: usize) -> Follows {
-        let moved = |mut at: usize| {
-            for _ in 0..=model.loads.len() {
-                match &model.loads[at].base {
-                    _ if at == load => return true,
-                    super::model::Base::Of { load, .. } => at = *load,
-                    super::model::Base::Now { .. } => return false,
-                }
-            }
-            false
-        };
-        Follows((0..model.loads.len()).map(moved).collect())
-    }
-}
-
 /// Most replicas that a service may have in a scenario.
 fn ceiling(model: &Model, scenario: &Scenario, service: usize) -> Option<u64> {
     let stated = scenario.replicas.iter().find(|(s, _)| *s == service).map(|(_, n)| *n);
@@ -175,7 +156,7 @@ fn ceiling(model: &Model, scenario: &Scenario, service: usize) -> Option<u64> {
 fn carried(model: &Model, needs: &Needs, ceilings: &[Option<u64>], only: Option<&Follows>) -> bool {
     let services = needs.services.iter().enumerate().all(|(i, s)| {
         s.rules.iter().zip(&model.services[i].rules).all(|(need, rule)| {
-            let counts = only.is_none_or(|o| o.0[rule.load()]);
+            let counts = only.is_none_or(|o| o.moves(rule.load()));
             !counts || need.impossible.is_none() && ceilings[i].zip(need.replicas).is_none_or(|(most, n)| n <= most)
         })
     });

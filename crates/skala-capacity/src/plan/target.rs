@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::PlanError;
 use super::exact::Exact;
-use super::growth::{self, Loads};
+use super::growth::{self, Follows, Loads};
 use super::model::Model;
 use super::money::PerMonth;
 use super::needs::{Needs, needs, store_price};
@@ -42,6 +42,8 @@ pub struct TargetPlan {
     /// Cost on demand for a month, without regions, spot or reservations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_demand_per_month: Option<PerMonth>,
+    /// Whether a service or a store says what it needs for the load, or for one that follows it; else the target asks for nothing.
+    pub bounded: bool,
     /// What to change, in sentences; empty when everything bears it.
     pub changes: Vec<String>,
 }
@@ -61,9 +63,18 @@ pub(super) fn target(model: &Model, target: &Target, horizon: &[Loads]) -> Resul
         unit: load.unit.label,
         reached_in_month: horizon.iter().position(|l| l[target.load] >= target.amount).map(|m| m as u32),
         on_demand_per_month: model.currency.map(|_| on_demand(model, &needs)),
+        bounded: bounded(model, target.load),
         changes: changes(model, &needs),
         needs,
     })
+}
+
+/// Whether any need depends on a load.
+fn bounded(model: &Model, load: usize) -> bool {
+    let moved = Follows::of(model, load);
+    let services = model.services.iter().flat_map(|s| &s.rules).map(super::model::Rule::load);
+    let stores = model.stores.iter().flat_map(|s| &s.per).map(|(load, _)| *load);
+    services.chain(stores).any(|load| moved.moves(load))
 }
 
 /// What the needs cost on demand.

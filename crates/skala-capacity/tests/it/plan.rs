@@ -152,6 +152,52 @@ fn measured_services_are_staffed_for_their_objective() {
 }
 
 #[test]
+fn what_no_size_meets_is_never_carried_and_not_at_a_load_of_zero() {
+    let rule = Rule::Staffing { load: 0, share: 1_000_000, mean: 1.0, cv: 1.0, concurrency: 1, goal: Goal::response(0.95, 0.5) };
+    let plan = planned(&model(vec![load("requests", 3.6, &[])], vec![service("api", vec![rule], 1000)]), 1);
+    let first = &plan.saturates[0];
+    assert_eq!((first.times_today, &first.at, first.month), (0.0, &None, Some(0)));
+    assert!(first.never.as_ref().unwrap().contains("no number of servers"), "{first:?}");
+    // A bound that today's load is beyond fits a smaller one, and says which.
+    let plan = planned(&model(vec![load("requests", 200.0, &[])], vec![service("api", vec![per(0, 10.0)], 10)]), 1);
+    let first = &plan.saturates[0];
+    assert_eq!((first.times_today, first.at.as_ref().unwrap().amount, &first.never), (0.5, 100.0, &None));
+}
+
+#[test]
+fn a_finding_tells_its_first_and_its_last_month() {
+    let told = |growth: &[i64]| {
+        let m = model(vec![load("requests", 100.0, growth)], vec![service("api", vec![per(0, 10.0)], 19)]);
+        let findings = planned(&m, 3).findings;
+        let replicas = |change: &str| change.split([' ', ':']).find_map(|word| word.parse::<u32>().ok()).unwrap();
+        let told = |f: &skala_capacity::plan::Finding| {
+            (f.month, replicas(&f.change), f.finally.as_ref().map(|last| (last.month, replicas(&last.change))))
+        };
+        findings.iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[0]), []);
+    assert_eq!(told(&[1_000_000]), [(1, 20, Some((3, 80)))]);
+    // The same need in every month is told once; one that is over is told as it was last.
+    assert_eq!(told(&[1_000_000, 0]), [(1, 20, None)]);
+    assert_eq!(told(&[1_000_000, 500_000, -900_000]), [(1, 20, Some((2, 30)))]);
+}
+
+#[test]
+fn a_target_that_no_need_depends_on_says_so() {
+    let mut m = model(vec![load("requests", 100.0, &[]), load("users", 10.0, &[])], vec![service("api", vec![per(0, 10.0)], 19)]);
+    let bounded = |m: &Model, load: usize| {
+        let target = Target { text: String::new(), load, amount: Exact::whole(1000) };
+        plan(m, &Request { months: 1, targets: vec![target], scenario: None }).expect("a sound model").targets[0].bounded
+    };
+    assert_eq!((bounded(&m, 0), bounded(&m, 1)), (true, false));
+    m.stores = vec![Store { per: vec![(1, Exact::whole(1))], per_connection: Vec::new(), ..store() }];
+    assert!(bounded(&m, 1), "a store grows with users");
+    m.stores.clear();
+    m.loads[0].base = Base::Of { load: 1, times: Exact::whole(10) };
+    assert!(bounded(&m, 1), "requests follow users");
+}
+
+#[test]
 fn more_replicas_than_do_any_good_are_refused() {
     let law = Rule::Scalability { load: 0, share: 1_000_000, gamma: 1000.0, alpha: 0.02, beta: 0.0005 };
     let of = |rate: f64, max: u64| {

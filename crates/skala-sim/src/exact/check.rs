@@ -18,6 +18,9 @@ pub(crate) fn check(scenario: &Scenario) -> Result<(), SimError> {
     if scenario.interval < Duration::from_millis(10) || scenario.interval > Duration::from_secs(3600) {
         return refuse("interval", "lies between 10 ms and an hour");
     }
+    if scenario.horizon.is_some_and(|h| h.is_zero()) {
+        return refuse("horizon", "is longer than nothing");
+    }
     if scenario.faults.len() > FAULTS {
         return refuse("faults", "are at most a million");
     }

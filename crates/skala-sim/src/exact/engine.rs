@@ -24,6 +24,8 @@ use crate::{FaultKind, Outcome, Scenario, SimError, Watch};
 
 /// Events between two reports of progress: a few milliseconds.
 const REPORT_EVERY: u64 = 1 << 15;
+/// Longest time after the end that requests in the system are followed to theirs.
+const AFTERWARDS: Duration = Duration::from_secs(600);
 /// Ticks whose numbers reach back into a hole after its end.
 const BLIND_TICKS: u32 = 10;
 
@@ -52,6 +54,8 @@ pub(super) struct Engine<'a> {
     masked: Duration,
     masked_to: Duration,
     now: Time,
+    /// No more arrivals and no more faults: what is in the system goes on to its end.
+    over: bool,
     events: u64,
     changes: Vec<(usize, Change)>,
 }
@@ -114,6 +118,7 @@ impl<'a> Engine<'a> {
             masked: Duration::ZERO,
             masked_to: Duration::ZERO,
             now: begins,
+            over: false,
             events: 0,
             changes: Vec::new(),
         };
@@ -192,7 +197,30 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        Ok(self.finish(end))
+        let stations = self.stations.clone();
+        self.follow_to_the_end(end, progress)?;
+        Ok(self.finish(end, stations))
+    }
+
+    /// Requests that are in the system at the end are followed to theirs, at most [`AFTERWARDS`] long, so that the slow ones are not
+    /// missing among the latencies. Sizes, decisions and cost are those until the end, and so are queues, providers and databases.
+    fn follow_to_the_end(&mut self, end: Time, progress: &mut dyn FnMut(Progress) -> Flow) -> Result<(), SimError> {
+        // A box of nothing takes no memory: nobody is told what happens now.
+        self.watch = Box::leak(Box::new(()));
+        let at = end.since(self.scenario.begins);
+        self.tiers.iter_mut().for_each(|t| t.recorder.close(at));
+        self.over = true;
+        let mut report_at = self.events + REPORT_EVERY;
+        while self.tiers.iter().any(Tier::is_busy) && self.queue.next_at() < end + AFTERWARDS {
+            if self.events >= report_at {
+                report_at = self.events + REPORT_EVERY;
+                if progress(Progress { at, end: Some(at), events: self.events }) == Flow::Stop {
+                    return Err(SimError::Cancelled);
+                }
+            }
+            self.step()?;
+        }
+        Ok(())
     }
 
     /// The next planned event.
@@ -206,6 +234,7 @@ impl<'a> Engine<'a> {
             Event::Life(i) => self.life(i as usize),
             Event::Look => self.look(),
             Event::Press => self.press(),
+            Event::Fault(_) if self.over => {}
             Event::Fault(i) => self.fault(i as usize)?,
             Event::Sight => self.see_again(),
             Event::Begin(slot) => self.begins(slot),
@@ -434,8 +463,7 @@ impl<'a> Engine<'a> {
         self.tell(service);
     }
 
-    fn finish(mut self, end: Time) -> Outcome {
-        let stations = self.stations.take();
+    fn finish(self, end: Time, stations: Option<Box<Stations>>) -> Outcome {
         let duration = end.since(self.scenario.begins);
         debug_assert!(self.tiers.iter().all(Tier::conserves_work), "every arrival ended once or is still there");
         let mut outcome = Outcome {

@@ -358,6 +358,11 @@ impl Tier {
         self.by_replica.get(&replica).map_or_else(Load::default, of)
     }
 
+    /// Whether a request waits or is served.
+    pub(super) fn is_busy(&self) -> bool {
+        self.station.waiting() > 0 || self.station.in_flight() > 0
+    }
+
     /// Whether every arrival ended exactly once or is still waiting or served.
     pub(super) fn conserves_work(&self) -> bool {
         let totals = self.station.totals();

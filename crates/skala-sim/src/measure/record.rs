@@ -84,6 +84,8 @@ pub struct Recorder {
     scale_actions: u64,
     direction_changes: u64,
     grew: Option<bool>,
+    /// From here on only the ends of requests are taken.
+    closed: Option<Duration>,
 }
 
 impl Recorder {
@@ -111,6 +113,7 @@ impl Recorder {
             scale_actions: 0,
             direction_changes: 0,
             grew: None,
+            closed: None,
         }
     }
 
@@ -138,7 +141,8 @@ impl Recorder {
         }
         if how != Ended::Refused {
             self.wait.record(wait);
-            self.busy += latency.saturating_sub(wait).as_secs_f64();
+            let (begun, ended) = (arrived + wait, arrived + latency);
+            self.busy += ended.min(self.closed.unwrap_or(Duration::MAX)).saturating_sub(begun).as_secs_f64();
         }
         self.worst_wait = self.worst_wait.max(wait.as_secs_f64());
         let late = f64::from(u8::from(slow || lost));
@@ -196,12 +200,20 @@ impl Recorder {
 
     /// From `at` on, these are the sizes. Call it when one changes, and as often as the timeline should know `waiting`.
     pub fn sizes(&mut self, at: Duration, sizes: Sizes) {
-        self.watch.sizes(at, sizes, &mut self.timeline);
+        if self.closed.is_none() {
+            self.watch.sizes(at, sizes, &mut self.timeline);
+        }
+    }
+
+    /// The run is over at `end` but for the requests in the system: what they come to still counts, and nothing else does.
+    pub fn close(&mut self, end: Duration) {
+        self.watch.settle(end, &mut self.timeline);
+        self.closed = Some(end);
     }
 
     /// A decision changed the size.
     pub fn scaled(&mut self, from: u32, to: u32) {
-        if from == to {
+        if from == to || self.closed.is_some() {
             return;
         }
         let grows = to > from;

@@ -66,7 +66,7 @@ pub(crate) trait Host {
 }
 
 /// A schedule in a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Timer {
     clock: Clock,
     queue: usize,
@@ -76,7 +76,7 @@ struct Timer {
 }
 
 /// Everything beside the services.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stations {
     begins: Time,
     queues: Vec<Queue>,

@@ -13,7 +13,7 @@ use super::level::Level;
 use crate::{Pool as Spec, PoolOutcome};
 
 /// One database in a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pool {
     spec: Spec,
     used: Level,

@@ -70,7 +70,7 @@ pub(super) enum Answer {
 }
 
 /// One provider in a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Provider {
     spec: Spec,
     requests: Option<Bucket>,

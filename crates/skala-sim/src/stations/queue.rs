@@ -50,14 +50,14 @@ pub(super) enum Failure {
 }
 
 /// A replica that works on tasks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Worker {
     tasks: BTreeSet<u32>,
     drains: bool,
 }
 
 /// One queue in a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Queue {
     pub(super) spec: TaskQueue,
     pub(super) draw: Draw,

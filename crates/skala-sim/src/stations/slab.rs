@@ -1,7 +1,7 @@
 //! Things in slots that are used again.
 
 /// Numbered things.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     slots: Vec<T>,
     free: Vec<u32>,

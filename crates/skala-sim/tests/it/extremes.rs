@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skala_autoscaler::{Directive, Policy};
 use skala_sim::optimum::{of_arrivals, of_steps};
-use skala_sim::{Dist, Mode, Outcome, Scenario, Service};
+use skala_sim::{Dist, Fault, FaultKind, Mode, Outcome, Scenario, Service};
 use skala_trace::Item;
 use skala_types::Replicas;
 
@@ -90,6 +90,24 @@ fn a_single_arrival_and_a_trace_that_ends_before_the_first_second() {
     let (cut, _) = run(&cut, poisson(&[(50.0, 10.0)], 1));
     assert_eq!(cut.duration, Duration::from_millis(100));
     finite("cut after a tenth of a second", &cut);
+}
+
+#[test]
+fn requests_in_flight_at_the_end_are_followed_and_change_nothing_else() {
+    // Ten a second of 100 ms each, cut where some are being served.
+    let items = || (0..100).map(|i| arrival(Duration::from_millis(i * 100))).collect::<Vec<_>>();
+    let until = |horizon: u64| {
+        let fault = Fault { service: 0, at: Duration::from_millis(horizon), kind: FaultKind::ReplicaLoss { replicas: 9 } };
+        let horizon = Some(Duration::from_millis(horizon));
+        let cut = Scenario { horizon, faults: vec![fault], ..scenario(service(1, 10), Mode::Exact) };
+        run(&cut, Listed::new(items(), None)).0
+    };
+    let mut out = until(5001);
+    assert_eq!(out.duration, Duration::from_millis(5001));
+    let service = out.services.remove(0);
+    assert_eq!((service.arrivals, service.completions, service.errors), (51.0, 51.0, 0.0));
+    assert_eq!(service.latency.count, 51);
+    assert!((service.replica_seconds - 5.001).abs() < 1e-9, "{}", service.replica_seconds);
 }
 
 #[test]

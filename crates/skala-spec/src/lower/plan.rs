@@ -121,8 +121,17 @@ impl Cx<'_> {
                 Base::Of { load: of.as_deref().and_then(|of| self.load_at(of)).unwrap_or(0), times }
             }
         };
-        let peak = load.peak.and_then(Exact::from_f64).unwrap_or(Exact::whole(1));
-        Load { name: name.to_owned(), unit: self.unit_of(load, self.capacity.loads.len()), base, peak }
+        let left = self.capacity.loads.len();
+        Load { name: name.to_owned(), unit: self.unit_of(load, left), base, peak: self.peak_of(load, left) }
+    }
+
+    /// The peak of a load: its own, or that of the load that it follows, for what follows is busy when its cause is.
+    fn peak_of(&self, load: &model::Load, left: usize) -> Exact {
+        let followed = || load.of.as_ref().filter(|_| left > 0).and_then(|of| self.capacity.loads.get(of));
+        match load.peak {
+            Some(own) => Exact::from_f64(own).unwrap_or(Exact::whole(1)),
+            None => followed().map_or(Exact::whole(1), |of| self.peak_of(of, left - 1)),
+        }
     }
 
     /// The unit that a load is told in: its own, or that of the load that it follows; with `lasting` a number.

@@ -43,6 +43,18 @@ fn a_sound_plan() {
 }
 
 #[test]
+fn what_follows_a_load_has_its_peak_unless_it_has_its_own() {
+    let text = "capacity:\n  loads: {tasks: {of: requests}, requests: {now: 10/s, peak: 3}, open: {of: tasks, lasting: 2s}, \
+                data: {of: requests, times: 2, peak: 1}, kept: {of: data}, users: {now: 5}, seats: {of: users}}\n  \
+                services: {api: {replicaPer: {tasks: 1/s}}}\n";
+    let loaded = load_in(&format!("{SERVICES}{text}"), None);
+    let model = loaded.platform.expect("a sound file").plan_model();
+    let peaks: Vec<(&str, f64)> = model.loads.iter().map(|l| (l.name.as_str(), l.peak.to_f64())).collect();
+    let wanted = [("tasks", 3.0), ("requests", 3.0), ("open", 3.0), ("data", 1.0), ("kept", 1.0), ("users", 1.0), ("seats", 1.0)];
+    assert_eq!(peaks, wanted);
+}
+
+#[test]
 fn loads() {
     check(
         "capacity:\n  loads:\n    none: {}\n    both: {now: 1, of: none}\n    zero: {now: 0}\n    share: {now: 10%}\n    gone: {now: 1, growth: -101%}\n    \

@@ -63,7 +63,7 @@ struct Document<'a> {
 
 /// `skala plan FILE`
 pub fn run(args: &PlanArgs) -> Outcome {
-    let platform = files::platform(&args.file, args.env.as_deref())?;
+    let platform = files::platform_on_paper(&args.file, args.env.as_deref())?;
     let model = platform.plan_model();
     if model.loads.is_empty() {
         let message = format!("{} does not say what is to be carried", args.file.display());

@@ -157,3 +157,36 @@ fn without_prices_loads_or_objective_it_says_so() {
     assert_eq!(ran.code, Some(3));
     assert!(ran.stderr.contains("the load `requests` is beyond counting in month 14"), "{ran:?}");
 }
+
+#[test]
+fn tables_are_read_within_120_columns_and_say_what_no_size_mends() {
+    for name in ["ai-etl", "open-forge"] {
+        let ran = skala("").run(&["plan", &example(name), "--months", "3"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        let wide: Vec<&str> = ran.stdout.lines().filter(|line| line.trim_end().chars().count() > 120).collect();
+        assert!(wide.is_empty(), "{name}: {wide:#?}");
+    }
+    let text = format!(
+        "{HEAD}services: {{api: {{command: [x], replicas: 9}}, web: {{command: [x], replicas: 9}}}}\n\
+         objectives: {{api: {{latency: {{p95: 50ms}}}}}}\n\
+         capacity:\n  loads: {{requests: {{now: 10/s, growth: 100%}}, users: {{now: 5}}}}\n  \
+         services: {{api: {{load: requests, serviceTime: {{mean: 100ms, cv: 1}}}}, web: {{replicaPer: {{requests: 4/s}}}}}}\n"
+    );
+    // Neither service has a route; that is for who serves.
+    let ran = skala(&text).run(&["plan", "--months", "3", "--target", "users=100"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let parts = [
+        "any load",
+        "api: no number of servers keeps the objective",
+        "from today: api: no number of servers",
+        "from month 2: web: 10 replicas are needed",
+        "by month 3: web: 20 replicas are needed",
+        "no need depends on users",
+    ];
+    for part in parts {
+        assert!(ran.stdout.contains(part), "'{part}' is missing in {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains(" 0.00/s") && !ran.stdout.contains("nothing has to change"), "{}", ran.stdout);
+    let checked = skala(&text).run(&["check"]);
+    assert!(format!("{}{}", checked.stdout, checked.stderr).contains("no route leads to `web`"), "{checked:?}");
+}

@@ -28,7 +28,8 @@ pub struct Load {
     /// lasting: 2s}`. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lasting: Option<Dur>,
-    /// What the busiest time has over `now`, at least 1: needs are counted at it. Default: 1, `now` is the busiest time. Reload: live.
+    /// What the busiest time has over `now`, at least 1: needs are counted at it. Default: with `of` that of the load it follows, else 1:
+    /// `now` is the busiest time. A load that piles up and has no busy time of its own, such as data of users, says 1. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0, max = 1000.0))]
     pub peak: Option<f64>,

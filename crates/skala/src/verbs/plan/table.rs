@@ -1,12 +1,17 @@
 //! A plan for people: tables with two decimals; what is needed in whole units stands beside.
 
 use comfy_table::Table;
-use skala_capacity::plan::{MonthCost, Needs, Origin, PerMonth, Plan, Saturation, ScenarioPlan, StagePlan, StageView};
+use skala_capacity::plan::{
+    Bought, Carried, Finding, MonthCost, Needs, Origin, PerMonth, Plan, Saturation, ScenarioPlan, StagePlan, StageView,
+};
 
 use crate::show::{say, table};
 
 /// Bytes in a GiB.
 const GIB: f64 = (1u64 << 30) as f64;
+
+/// Scenarios in a table: four columns of amounts beside the names are about 100 characters.
+const SIDE_BY_SIDE: usize = 4;
 
 /// Prints every table that has something to tell.
 pub fn show(plan: &Plan) {
@@ -19,7 +24,7 @@ pub fn show(plan: &Plan) {
         bounds(last);
     }
     saturation("SATURATES FIRST, by the bounds of the file", &plan.saturates);
-    lines("CHANGE, to carry this growth", plan.findings.iter().map(|f| format!("from month {}: {}", f.month, f.change)));
+    lines("CHANGE, to carry this growth", plan.findings.iter().flat_map(finding));
     scenarios(plan);
     costs(plan);
     targets(plan);
@@ -34,6 +39,13 @@ fn lines(title: &str, lines: impl Iterator<Item = String>) {
         say(&format!("\n{title}"));
         lines.iter().for_each(|line| say(&format!("  {line}")));
     }
+}
+
+/// What to change, and what that has become in the end.
+fn finding(f: &Finding) -> Vec<String> {
+    let first = format!("from {}: {}", named(f.month), f.change);
+    let last = f.finally.as_ref().map(|last| format!("  by {}: {}", named(last.month), last.change));
+    std::iter::once(first).chain(last).collect()
 }
 
 /// A table whose first column is text and all others numbers.
@@ -137,80 +149,82 @@ fn saturation(title: &str, found: &[Saturation]) {
     }
     let mut t = table(&["STATION", "KIND", "BOUND", "AT", "X TODAY", "MONTH"], &[4, 5]);
     for s in found {
-        let month = s.month.map_or("-".into(), |m| m.to_string());
-        t.add_row([s.station.clone(), s.kind.to_owned(), s.bound.clone(), at(s), two(s.times_today), month]);
+        let times = if s.never.is_some() { "-".into() } else { two(s.times_today) };
+        t.add_row([s.station.clone(), s.kind.to_owned(), s.bound.clone(), at(s), times, s.month.map_or("-".into(), named)]);
     }
     say(&format!("\n{title}\n{t}"));
+    let never = found.iter().filter_map(|s| Some(format!("  {}: {}", s.station, s.never.as_ref()?)));
+    never.for_each(|line| say(&line));
 }
 
 /// The load that fills a bound: `2,000.00/s requests`.
 fn at(s: &Saturation) -> String {
-    s.at.as_ref().map_or("-".into(), |at| format!("{}{} {}", two(at.amount), at.unit, at.load))
+    match (&s.never, &s.at) {
+        (Some(_), _) => "any load".into(),
+        (None, Some(at)) => format!("{}{} {}", two(at.amount), at.unit, at.load),
+        (None, None) => "-".into(),
+    }
 }
 
+/// Ways to buy side by side, a column each, so many to a table that it fits.
 fn scenarios(plan: &Plan) {
-    let mut t = table(
-        &[
-            "SCENARIO",
-            "MONTHLY NOW",
-            "IN THE END",
-            "BUDGET",
-            "REPLICAS NOW",
-            "REGIONS",
-            "AVAILABILITY",
-            "WANTED",
-            "CARRIES",
-            "SATURATES FIRST",
-        ],
-        &[1, 2, 3, 5, 6, 7],
-    );
-    for s in &plan.scenarios {
+    for some in plan.scenarios.chunks(SIDE_BY_SIDE) {
+        let heads = some.iter().map(|s| s.scenario.to_uppercase());
+        let mut t = numbers(&std::iter::once("SCENARIO".to_owned()).chain(heads).collect::<Vec<_>>());
+        let mut row = |name: &str, cell: &dyn Fn(&ScenarioPlan) -> String| {
+            let cells: Vec<String> = some.iter().map(cell).collect();
+            if cells.iter().any(|c| c != "-") {
+                t.add_row(std::iter::once(name.to_owned()).chain(cells));
+            }
+        };
         let cost = |m: Option<&MonthCost>| m.map_or("-".into(), |m| money(m.total, plan));
-        let replicas = s.months.first().map(replicas).unwrap_or_default();
-        let first = s.saturates.first().map_or("-".into(), |first| format!("{} at {}", first.station, at(first)));
-        t.add_row([
-            s.scenario.clone(),
-            cost(s.months.first()),
-            cost(s.months.last()),
-            s.budget_per_month.map_or("-".into(), |b| money(b, plan)),
-            replicas,
-            s.regions.to_string(),
-            format!("{:.3} %", s.expected_availability * 100.0),
-            s.wanted_availability.map_or("-".into(), |w| format!("{:.3} %", w * 100.0)),
-            carries(s),
-            first,
-        ]);
+        row("a month, today", &|s| cost(s.months.first()));
+        row("a month, in the end", &|s| cost(s.months.last()));
+        row("budget", &|s| s.budget_per_month.map_or("-".into(), |b| money(b, plan)));
+        row("regions", &|s| s.regions.to_string());
+        row("availability", &|s| percent(s.expected_availability));
+        row("wanted", &|s| s.wanted_availability.map_or("-".into(), percent));
+        for (i, service) in plan.needs.first().iter().flat_map(|n| n.services.iter().enumerate()) {
+            row(&format!("{}, today", service.service), &|s| s.months.first().map_or("-".into(), |m| replicas(&m.replicas[i])));
+        }
+        row("is meant to carry", &carries);
+        row("saturates first", &|s| s.saturates.first().map_or("-".into(), |first| first.station.clone()));
+        row("  at", &|s| s.saturates.first().map_or("-".into(), at));
+        say(&format!("\n{t}"));
     }
-    say(&format!("\n{t}"));
     lines(
         "SCENARIOS FALL SHORT",
         plan.scenarios.iter().flat_map(|s| s.findings.iter().map(move |f| format!("{}: {f}", s.scenario))),
     );
 }
 
-fn replicas(month: &MonthCost) -> String {
-    let of = |b: &skala_capacity::plan::Bought| {
-        let spot = if b.spot > 0 { format!(" ({} spot)", b.spot) } else { String::new() };
-        format!("{} {}{spot}", b.service, b.replicas)
-    };
-    month.replicas.iter().map(of).collect::<Vec<_>>().join(", ")
+fn percent(share: f64) -> String {
+    format!("{:.3} %", share * 100.0)
 }
 
+/// `10 (6 spot)`
+fn replicas(bought: &Bought) -> String {
+    let spot = if bought.spot > 0 { format!(" ({} spot)", bought.spot) } else { String::new() };
+    format!("{}{spot}", bought.replicas)
+}
+
+/// What a scenario is meant for, a line each.
 fn carries(s: &ScenarioPlan) -> String {
-    let of =
-        |c: &skala_capacity::plan::Carried| format!("{}{} {}{}", c.wanted, c.unit, c.load, if c.fits { "" } else { " (no)" });
-    if s.carries.is_empty() { "-".into() } else { s.carries.iter().map(of).collect::<Vec<_>>().join(", ") }
+    let of = |c: &Carried| format!("{}{} {}{}", c.wanted, c.unit, c.load, if c.fits { "" } else { " (no)" });
+    if s.carries.is_empty() { "-".into() } else { s.carries.iter().map(of).collect::<Vec<_>>().join("\n") }
 }
 
 fn costs(plan: &Plan) {
     let Some(currency) = &plan.currency else { return };
-    let heads = plan.scenarios.iter().map(|s| s.scenario.to_uppercase());
-    let mut t = numbers(&std::iter::once(format!("{currency} A MONTH")).chain(heads).collect::<Vec<_>>());
-    for month in 0..=plan.months {
-        let totals = plan.scenarios.iter().map(|s| two(s.months[month as usize].total.as_f64()));
-        t.add_row(std::iter::once(named(month)).chain(totals));
+    for some in plan.scenarios.chunks(SIDE_BY_SIDE) {
+        let heads = some.iter().map(|s| s.scenario.to_uppercase());
+        let mut t = numbers(&std::iter::once(format!("{currency} A MONTH")).chain(heads).collect::<Vec<_>>());
+        for month in 0..=plan.months {
+            let totals = some.iter().map(|s| two(s.months[month as usize].total.as_f64()));
+            t.add_row(std::iter::once(named(month)).chain(totals));
+        }
+        say(&format!("\n{t}"));
     }
-    say(&format!("\n{t}"));
 }
 
 fn targets(plan: &Plan) {
@@ -224,7 +238,13 @@ fn targets(plan: &Plan) {
         say(&format!("\nTARGET {}: {}{} {} ({when}{cost})", target.target, two(target.amount), target.unit, target.load));
         services(&target.needs);
         bounds(&target.needs);
-        if target.changes.is_empty() {
+        if !target.bounded {
+            let load = &target.load;
+            say(&format!(
+                "\nno need depends on {load}: no service and no store says what it takes, so the target asks for nothing;\n\
+                 add `capacity: {{services: {{NAME: {{replicaPer: {{{load}: ...}}}}}}}}`"
+            ));
+        } else if target.changes.is_empty() {
             say("\nnothing has to change");
         }
         lines("CHANGE", target.changes.iter().cloned());
@@ -239,13 +259,16 @@ fn stage(stage: &StagePlan) {
         say(&format!("  leave at {}{} {} ({} today; {when})", two(l.at), l.unit, l.load, two(l.today)));
     }
     stage.triggers.iter().for_each(|t| say(&format!("  or when: {t}")));
-    let mut t = table(&["STAGE", "WHILE", "SERVICES", "STORES", "ALSO"], &[]);
+    let mut t = table(&["STAGE", "WHILE", "SERVICES", "STORES"], &[]);
     for view in &stage.stages {
         let stores = view.stores.iter().map(|s| format!("{} {} GB", s.store, two(s.bytes as f64 / 1e9)));
         let row = [view.name.clone(), view.below.join(", "), stage_services(view), stores.collect::<Vec<_>>().join(", ")];
-        t.add_row(row.into_iter().chain([view.notes.join(", ")]));
+        t.add_row(row);
     }
     say(&t.to_string());
+    for view in stage.stages.iter().filter(|v| !v.notes.is_empty()) {
+        say(&format!("  {} also: {}", view.name, view.notes.join(", ")));
+    }
 }
 
 fn stage_services(view: &StageView) -> String {

@@ -24,6 +24,11 @@ const EXACT_UP_TO: f64 = 3e6;
 /// Share of the time whose need `static-peak` carries.
 const PEAK: f64 = 0.999;
 
+/// Shorter traces are simulated in a moment, idle or not, seconds: 60 days.
+const IDLE_FROM: u64 = 60 * 86_400;
+/// A trace with fewer requests than one in so many seconds is idle: an hour.
+const IDLE_GAP: f64 = 3600.0;
+
 /// What is known of a trace before it is run.
 struct Known {
     mode: Mode,
@@ -102,9 +107,39 @@ pub fn compare(
         }
         report.traces.extend(trace);
     }
+    report.remarks.extend(too_late(args, field, &report.traces));
+    report.remarks.extend(report.traces.iter().filter_map(idle));
     report.remarks.extend(optima.iter().filter_map(|o| o.remark.clone()));
     report.conditions = judge(&report, conditions);
     Ok(report)
+}
+
+/// Faults of the command line that no trace lasts long enough for.
+fn too_late(args: &SimulateArgs, field: &Field, traces: &[TraceReport]) -> Vec<String> {
+    let faults = &field.first().faults;
+    let asked = args.fault.iter().zip(&faults[faults.len() - args.fault.len()..]);
+    let of = |(text, fault): (&String, &skala_sim::Fault)| {
+        let late = traces.iter().filter(|t| fault.at.as_millis() >= u128::from(t.duration_ms));
+        let tell = |t: &TraceReport| {
+            let end = words::seconds(t.duration_ms as f64 / 1000.0);
+            format!("the fault '{text}' would come after the end of {}, which is at {end}: nothing went wrong there", t.name)
+        };
+        late.map(tell).collect::<Vec<_>>()
+    };
+    asked.flat_map(of).collect()
+}
+
+/// Why a long trace with next to nothing in it took so long.
+fn idle(trace: &TraceReport) -> Option<String> {
+    let requests: f64 = trace.rows.first()?.figures.requests;
+    let seconds = trace.duration_ms / 1000;
+    (seconds > IDLE_FROM && requests * IDLE_GAP < seconds as f64).then(|| {
+        format!(
+            "{} lasts {} and is idle nearly all the time, which is simulated second by second all the same; --from and --until take a part",
+            trace.name,
+            words::whole(seconds)
+        )
+    })
 }
 
 /// Runs at a time where nothing is said.

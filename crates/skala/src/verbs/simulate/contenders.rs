@@ -83,7 +83,7 @@ fn unknown(word: &str) -> Exit {
 }
 
 fn add_file(field: &mut Field, args: &SimulateArgs, path: &Path, baseline: bool) -> Result<(), Exit> {
-    let platform = files::platform(path, args.env.as_deref())?;
+    let platform = files::platform_on_paper(path, args.env.as_deref())?;
     let begins = args.begins.unwrap_or_else(|| MONDAY.parse().expect("a constant that is a time"));
     let setup = Setup { seed: args.seed, mode: Mode::Exact, begins, horizon: args.horizon, service: args.service.as_deref() };
     let wrong = |e: skala_sim::SimError| Exit::new(FAILED, format!("{}: {e}", path.display()), "correct the platform file");

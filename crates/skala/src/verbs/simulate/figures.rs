@@ -15,6 +15,7 @@ const HOUR: f64 = 3600.0;
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Requests that came.
+    #[serde(serialize_with = "skala_sim::whole::serialize")]
     pub requests: f64,
     /// Share of requests beyond the objective, refused and failed ones included.
     pub missed_requests: Option<f64>,
@@ -25,10 +26,12 @@ pub struct Figures {
     /// Share of minutes that missed it.
     pub missed_minutes_share: Option<f64>,
     /// Requests turned away.
+    #[serde(serialize_with = "skala_sim::whole::serialize")]
     pub refused: f64,
     /// Their share.
     pub refused_share: f64,
     /// Requests that ended as an error.
+    #[serde(serialize_with = "skala_sim::whole::serialize")]
     pub errors: f64,
     /// Their share.
     pub errors_share: f64,

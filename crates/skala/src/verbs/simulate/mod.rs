@@ -34,6 +34,13 @@ use report::Report;
 
 /// `skala simulate PLATFORM --trace T`: exit 4 when a `--fail-if` holds.
 pub fn run(args: &SimulateArgs) -> Outcome {
+    if args.horizon.is_some_and(|h| h.is_zero()) {
+        return Err(Exit::new(
+            USAGE,
+            "--horizon 0s leaves nothing to simulate".to_owned(),
+            "name a time such as 1h, or leave it out",
+        ));
+    }
     let conditions = conditions(args)?;
     let plots = plots(args)?;
     let field = contenders::gather(args)?;
