@@ -131,15 +131,18 @@ fn too_late(args: &SimulateArgs, field: &Field, traces: &[TraceReport]) -> Vec<S
 
 /// Why a long trace with next to nothing in it took so long.
 fn idle(trace: &TraceReport) -> Option<String> {
-    let requests: f64 = trace.rows.first()?.figures.requests;
-    let seconds = trace.duration_ms / 1000;
-    (seconds > IDLE_FROM && requests * IDLE_GAP < seconds as f64).then(|| {
+    let (requests, seconds) = (trace.rows.first()?.figures.requests, trace.duration_ms / 1000);
+    is_idle(requests, seconds).then(|| {
         format!(
             "{} lasts {} and is idle nearly all the time, which is simulated second by second all the same; --from and --until take a part",
             trace.name,
             words::whole(seconds)
         )
     })
+}
+
+fn is_idle(requests: f64, seconds: u64) -> bool {
+    seconds > IDLE_FROM && requests * IDLE_GAP < seconds as f64
 }
 
 /// Runs at a time where nothing is said.
@@ -342,4 +345,18 @@ fn judge(report: &Report, conditions: &[Condition]) -> Vec<Verdict> {
         }
     }
     verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_idle;
+
+    #[test]
+    fn only_a_long_trace_with_next_to_nothing_in_it_is_idle() {
+        let day = 86_400;
+        let rows = [(2.0, 3 * 365 * day, true), (2.0, 30 * day, false), (1e6, 365 * day, false), (0.0, 61 * day, true)];
+        for (requests, seconds, wanted) in rows {
+            assert_eq!(is_idle(requests, seconds), wanted, "{requests} in {seconds} s");
+        }
+    }
 }
