@@ -17,10 +17,20 @@ const PURE: &[&str] = &[
     "skala-trace",
     "skala-forecast",
     "skala-sim",
+    "skala-queue",
 ];
 /// Talk; do not know one another, except `skala-runtime`.
-const EDGE: &[&str] =
-    &["skala-runtime", "skala-gateway", "skala-controller", "skala-load", "skala-console", "skala-signals", "skala-kubernetes"];
+const EDGE: &[&str] = &[
+    "skala-runtime",
+    "skala-gateway",
+    "skala-controller",
+    "skala-load",
+    "skala-console",
+    "skala-signals",
+    "skala-kubernetes",
+    "skala-tasks",
+    "skala-celery",
+];
 /// What a pure crate must not pull in, however deep.
 const IMPURE: &[&str] = &["tokio", "mio", "socket2", "rustix", "nix", "rusqlite", "axum", "hyper", "ureq"];
 

@@ -26,7 +26,6 @@ mod rules;
 mod schedule;
 mod spec;
 mod state;
-mod text;
 mod validate;
 pub mod vertical;
 mod victims;
@@ -44,6 +43,7 @@ pub use policy::{InvalidPolicy, Policy};
 pub use report::{
     Absent, Bounds, Change, Clamp, Counterfactual, Detail, Flapping, Held, Input, InputName, Outcome, Report, Rule, Unit,
 };
+pub use skala_types::Text;
 pub use spec::{
     Behavior, CronWindow, Direction, Fallback, FallbackBehavior, MetricBehavior, MetricEntry, MetricName, MetricOptions,
     MetricSpec, PolicyKind, PolicySpec, Quantile, QueueTarget, Repairs, ResourceRequests, ResourceTarget, ScalingPolicy,
@@ -52,7 +52,6 @@ pub use spec::{
 pub use state::{
     Average, LastScale, MetricLog, Recommendation, RecommendationLog, ScaleEvent, ScaleEvents, Startups, State, Turn,
 };
-pub use text::Text;
 pub use validate::{PolicyError, PolicyProblem};
 pub use wait::{BudgetUse, Prediction, WaitMemory};
 

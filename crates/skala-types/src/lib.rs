@@ -8,6 +8,7 @@ mod quantities;
 mod rng;
 mod sample;
 mod sketch;
+mod text;
 mod time;
 
 pub use ids::{ReplicaId, ServiceName};
@@ -16,4 +17,5 @@ pub use quantities::{Bytes, Cores, Replicas, Rps, Utilisation};
 pub use rng::{Stream, Streams};
 pub use sample::{Distribution, Sampled, StationSample};
 pub use sketch::{Sketch, SketchLayout, SketchPart};
+pub use text::Text;
 pub use time::Time;

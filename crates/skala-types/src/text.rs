@@ -1,4 +1,4 @@
-//! Short text that many values share: names of signals, messages of sources.
+//! Short text that many values share: names of signals, tenants and queues, messages of sources.
 //!
 //! Decides: nothing; a copy costs a counter.
 //! Invariants: immutable.
@@ -12,6 +12,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Shared, immutable text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Arc<str>);
+
+impl Default for Text {
+    fn default() -> Text {
+        Text(Arc::from(""))
+    }
+}
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Deref for Text {
     type Target = str;

@@ -1,0 +1,10 @@
+//! The durable task server: a store with one writer and group commit, the HTTP API, delivery to workers, schedules.
+//!
+//! Who decides what: [`skala_queue::Core`] everything about tasks; [`store`] what a crash leaves; the rest moves bytes.
+//!
+//! ```text
+//! HTTP API, schedules, gateway -> Tasks (core behind a lock) -> writer (group commit) -> Store
+//!                                   -> deliver: push | pull | command
+//! ```
+
+pub mod store;
