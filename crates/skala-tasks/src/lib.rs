@@ -7,4 +7,10 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod engine;
 pub mod store;
+
+pub use engine::{
+    Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,
+    TasksConfig, TasksError,
+};
