@@ -7,6 +7,7 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+pub mod deliver;
 mod engine;
 pub mod store;
 

@@ -73,7 +73,10 @@ fn done(status: StatusCode, headers: &HeaderMap, body: &Body, cost: Option<u64>)
 }
 
 fn too_long(status: StatusCode) -> String {
-    format!("answered {} with more than {LONGEST_RESULT} bytes; keep results elsewhere and answer where they are", status.as_u16())
+    format!(
+        "answered {} with more than {LONGEST_RESULT} bytes; keep results elsewhere and answer where they are",
+        status.as_u16()
+    )
 }
 
 fn words(status: StatusCode, body: &Body) -> String {
@@ -103,11 +106,10 @@ fn pause(text: &str, wall: Time) -> Option<Duration> {
     Some(wait.min(LONGEST_PAUSE))
 }
 
-/// Money as a decimal number of the platform's currency, in micros, rounded up.
+/// Money as a decimal number of the platform's currency, in micros.
 fn micros(text: &str) -> Option<u64> {
     let number = text.split_ascii_whitespace().next()?.parse::<f64>().ok()?;
-    let micros = (number * 1e6 - 1e-6).ceil();
-    (micros.is_finite() && (0.0..1e15).contains(&micros.max(0.0)) && number >= 0.0).then_some(micros.max(0.0) as u64)
+    (0.0..1e9).contains(&number).then(|| (number * 1e6).round() as u64)
 }
 
 #[cfg(test)]
@@ -124,7 +126,9 @@ mod tests {
         let verdict = judge(StatusCode::from_u16(status).expect("a status"), &head(headers), &body, wall);
         let slow = verdict.slow.map(|pause| format!(", slow {pause:?}")).unwrap_or_default();
         match verdict.ending {
-            Ending::Done { result, cost } => format!("done {:?} {cost:?}{slow}", result.map(|r| String::from_utf8_lossy(&r).into_owned())),
+            Ending::Done { result, cost } => {
+                format!("done {:?} {cost:?}{slow}", result.map(|r| String::from_utf8_lossy(&r).into_owned()))
+            }
             Ending::Failed { death, retry_after, cost } => {
                 format!("{:?} {retry_after:?} {cost:?}: {}{slow}", death.cause, death.message)
             }
@@ -158,7 +162,15 @@ mod tests {
 
     #[test]
     fn costs_are_decimal_and_never_negative() {
-        let rows = [("0.0021", Some(2100)), ("1 EUR", Some(1_000_000)), ("0", Some(0)), ("-1", None), ("NaN", None), ("", None), ("1e99", None)];
+        let rows = [
+            ("0.0021", Some(2100)),
+            ("1 EUR", Some(1_000_000)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("NaN", None),
+            ("", None),
+            ("1e99", None),
+        ];
         for (text, want) in rows {
             assert_eq!(micros(text), want, "{text}");
         }
