@@ -28,6 +28,8 @@ pub enum Change {
     Delete(TaskId),
     /// A key no longer holds.
     Unkey {
+        /// The task that it belonged to.
+        task: TaskId,
         /// Whose.
         queue: QueueId,
         /// Tenant.
@@ -45,8 +47,8 @@ pub enum Change {
         /// Kept until.
         until: Time,
     },
-    /// A queue was paused or resumed.
-    Paused(QueueId, bool),
+    /// A queue, by name, was paused or resumed.
+    Paused(Text, bool),
     /// Money spent in a window so far.
     Spent(Account, u64),
     /// A schedule fired; unique by name and nominal time.

@@ -8,3 +8,4 @@
 //! ```
 
 pub mod store;
+pub mod writer;
