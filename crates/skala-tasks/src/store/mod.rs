@@ -24,6 +24,13 @@ pub enum StoreError {
     /// There is no room. Nothing was written; the same commit may succeed later.
     #[error("there is no room left to store tasks: {0}")]
     Full(String),
+    /// The store cannot be written now, for instance because another process holds it. Nothing was written; the same commit may succeed
+    /// later.
+    #[error("the store of tasks cannot be written now: {0}")]
+    Busy(String),
+    /// A change contradicts what is stored: an id, effect or occurrence that is there already. Nothing was written.
+    #[error("a change contradicts what is stored: {0}")]
+    Conflict(String),
     /// What is stored cannot be read. The text says how to recover.
     #[error("{0}")]
     Corrupt(String),
@@ -140,6 +147,11 @@ pub trait Store: Send {
     /// # Errors
     /// As for [`Store::commit`].
     fn sweep(&mut self, now: Time, keep: &[(Text, Keep)]) -> Result<bool, StoreError>;
+
+    /// Bytes that the next start would have to read again, such as those of a write-ahead log.
+    fn log_bytes(&self) -> u64 {
+        0
+    }
 
     /// A reading half, for another thread. It sees what is committed.
     ///
