@@ -4,6 +4,9 @@
 //!   that has been replaced.
 //! Tested: `tests/it/conformance`, the same suite for every store.
 
+mod memory;
+mod rules;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use skala_queue::{Change, Durability, Firing, Keep, Phase, Restored, Row, TaskId};
 use skala_types::{Text, Time};
 use thiserror::Error;
+
+pub use memory::MemoryStore;
+pub use rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
 
 /// Why a store did not do it.
 #[derive(Debug, Error)]
