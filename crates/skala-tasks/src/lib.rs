@@ -7,6 +7,7 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod api;
 mod engine;
 pub mod store;
 pub mod writer;
