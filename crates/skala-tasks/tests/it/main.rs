@@ -1,0 +1,3 @@
+//! The task server over real sockets, files and processes.
+
+mod deliver;
