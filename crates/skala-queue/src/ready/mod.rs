@@ -31,6 +31,9 @@ pub const HEAVIEST: u32 = 10_000;
 /// years of 20,000 tasks a second.
 const COST: u64 = 1 << 22;
 
+/// Aging as slow as this is none.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
+
 /// The number of a tenant of a queue. Whoever gives the numbers may use one again after [`Ready::forget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantIndex(pub u32);
@@ -99,7 +102,7 @@ impl Ready {
     /// No tasks; they gain a class per `aging`, zero for never.
     pub fn new(aging: Duration) -> Ready {
         Ready {
-            aging,
+            aging: bounded(aging),
             links: Links::default(),
             lanes: Vec::new(),
             free_lanes: NONE,
@@ -123,7 +126,7 @@ impl Ready {
 
     /// Replaces the aging of all tasks.
     pub fn set_aging(&mut self, aging: Duration, now: Time) {
-        self.aging = aging;
+        self.aging = bounded(aging);
         for tenant in 0..self.tenants.len() as u32 {
             self.settle(tenant, now);
         }
@@ -168,10 +171,11 @@ impl Ready {
     /// Takes the next task whose tenant may begin one. `eligible` is asked once per tenant, in order, until it says yes.
     pub fn pop(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u32> {
         let (class, tag, tenant) = self.first(now, eligible)?;
-        let class_state = &mut self.classes[usize::from(class)];
-        class_state.virtual_time = class_state.virtual_time.max(tag);
+        // A tenant that was kept back by a limit stands behind the virtual time: it saves nothing up by that either.
+        let virtual_time = &mut self.classes[usize::from(class)].virtual_time;
+        *virtual_time = tag.max(*virtual_time);
         let state = &mut self.tenants[tenant as usize];
-        let finish = tag + COST / u64::from(state.weight);
+        let finish = *virtual_time + COST / u64::from(state.weight);
         match state.finish.iter_mut().find(|(of, _)| *of == class) {
             Some(known) => known.1 = finish,
             None => state.finish.push((class, finish)),
@@ -427,4 +431,8 @@ impl Tenant {
     fn finished(&self, class: u8) -> u64 {
         self.finish.iter().find(|(of, _)| *of == class).map_or(0, |(_, finish)| *finish)
     }
+}
+
+fn bounded(aging: Duration) -> Duration {
+    if aging < NEVER { aging } else { Duration::ZERO }
 }
