@@ -193,6 +193,11 @@ impl Ready {
         Some(self.lanes[lane as usize].head)
     }
 
+    /// The class of the task that [`Ready::pop`] would take.
+    pub fn top_class(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u8> {
+        self.first(now, eligible).map(|(class, _, _)| class)
+    }
+
     /// Takes a task out, wherever it stands. Whether it was there.
     pub fn remove(&mut self, slot: u32, now: Time) -> bool {
         let known = self.contains(slot);
@@ -305,7 +310,8 @@ impl Ready {
     }
 
     fn unlink(&mut self, slot: u32, now: Time) {
-        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot))) else {
+        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot)))
+        else {
             return;
         };
         self.len -= 1;
@@ -412,7 +418,8 @@ impl Ready {
     fn first(&mut self, now: Time, mut eligible: impl FnMut(TenantIndex) -> bool) -> Option<(u8, u64, u32)> {
         self.rise(now);
         let classes = self.classes.iter().enumerate().rev();
-        let tenants = classes.flat_map(|(class, state)| state.order.iter().map(move |(tag, _, tenant)| (class as u8, *tag, *tenant)));
+        let tenants =
+            classes.flat_map(|(class, state)| state.order.iter().map(move |(tag, _, tenant)| (class as u8, *tag, *tenant)));
         tenants.into_iter().find(|(_, _, tenant)| eligible(TenantIndex(*tenant)))
     }
 
