@@ -96,8 +96,9 @@ fn spent(c: &Connection) -> Result<BTreeMap<skala_queue::Account, u64>, Fault> {
 
 fn schedules(c: &Connection) -> Result<BTreeMap<Text, ScheduleRow>, rusqlite::Error> {
     let mut select = c.prepare("SELECT name, through, paused FROM schedule")?;
-    let row =
-        |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?.into(), ScheduleRow { through: time(r.get(1)?), paused: r.get(2)? }));
+    let row = |r: &rusqlite::Row<'_>| {
+        Ok((r.get::<_, String>(0)?.into(), ScheduleRow { through: time(r.get(1)?), paused: r.get(2)?, ..ScheduleRow::default() }))
+    };
     select.query_map([], row)?.collect()
 }
 
