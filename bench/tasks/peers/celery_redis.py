@@ -9,7 +9,7 @@ import venv
 
 from .common import free_port, wait_port
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+APP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "app")
 REQUIREMENTS = ["celery[redis]==5.7.0"]
 
 ENQUEUE = """
@@ -64,7 +64,7 @@ class Celery:
 
     def __init__(self, bin_folder, redis):
         self.bin, self.redis = bin_folder, redis
-        self.env = dict(os.environ, BROKER=redis.url, PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1")
+        self.env = dict(os.environ, BROKER=redis.url, PYTHONPATH=APP, PYTHONDONTWRITEBYTECODE="1")
 
     def enqueue(self, count):
         """Enqueues per second from one process."""
