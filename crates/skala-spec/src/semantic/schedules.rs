@@ -62,6 +62,10 @@ fn when(schedule: &Schedule, at: &str, cx: &mut Cx<'_>) {
             cx.report("E0805", &format!("{at}.{}", many[1]), text);
         }
     }
+    if let Some(Err(wrong)) = crate::lower::timetable(schedule).filter(|_| schedule.cron.is_some()) {
+        let shown = if cx.is_from_env(&format!("{at}.cron")) { String::new() } else { format!(": {wrong}") };
+        cx.report("E0805", &format!("{at}.cron"), Text::new(format!("this is no time{shown}")));
+    }
     let times =
         [("every", schedule.every, Duration::from_secs(1)), ("catchUp", Some(schedule.catch_up), Duration::from_millis(1))];
     for (key, value, least) in times {
