@@ -9,6 +9,7 @@
 
 mod engine;
 pub mod store;
+pub mod writer;
 
 pub use engine::{
     Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,

@@ -38,7 +38,8 @@ impl Core {
         todo!()
     }
 
-    /// Takes back a key of a task that has ended, and how a parent of unfinished tasks ended.
+    /// Takes back a key of a task that has ended, and how a parent of unfinished tasks ended. Also for a parent that
+    /// [`Core::enqueue`] does not know ([`Refusal::NoParent`]) but the store does: told here, the next call finds it.
     pub fn restore_ended(&mut self, row: &Row, now: Now) {
         let _ = (row, now);
         todo!()
@@ -47,6 +48,23 @@ impl Core {
     /// Replaces the settings; queues that are no more keep their tasks, paused. New ones come at the end of the list.
     pub fn set_queues(&mut self, queues: Vec<QueueSettings>, now: Now) {
         let _ = (queues, now);
+        todo!()
+    }
+
+    /// A queue's settings, its name among them; those that are no more included.
+    pub fn settings(&self, queue: QueueId) -> Option<&QueueSettings> {
+        let _ = queue;
+        todo!()
+    }
+
+    /// How many queues there are: their numbers are below it.
+    pub fn queues(&self) -> u16 {
+        todo!()
+    }
+
+    /// Tasks that are not due yet but will be within that time, to the minute.
+    pub fn due_within(&self, queue: QueueId, now: Now, within: std::time::Duration) -> u64 {
+        let _ = (queue, now, within);
         todo!()
     }
 
@@ -106,7 +124,8 @@ impl Core {
         todo!()
     }
 
-    /// Whether an effect of this key may take place in this task: `true` the first time, which is remembered.
+    /// Whether an effect of this key may take place in this task: `true` the first time, which is remembered. Effects of earlier leaders
+    /// and old ones are in the store alone: ask it first.
     ///
     /// # Errors
     /// When the fence is stale.

@@ -25,7 +25,7 @@ pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
     let mut cx = Cx { broken: checked.broken.iter().map(String::as_str).collect(), services, checked, sink };
     let routes = platform.routes();
     // A queue's tasks reach a service as a route's requests do.
-    let delivered = platform.queues.values().map(|q| q.deliver.service.as_str());
+    let delivered = platform.queues.values().filter_map(|q| q.deliver.service.as_ref()).map(|s| s.as_str());
     let routed: BTreeSet<&str> = routes.iter().map(|r| r.service.as_str()).chain(delivered).collect();
     addresses::check(platform, &mut cx);
     for (name, service) in &platform.services {

@@ -5,34 +5,24 @@
 use std::time::Duration;
 
 use super::Cx;
-use crate::model::{Calls, Platform, Retry, Scale};
+use crate::model::{Calls, Platform};
 use crate::problem::Text;
-use crate::scalar::Percent;
+use crate::scalar::{Dur, Percent};
 use crate::suggest::{list, nearest};
 
 pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     for (name, queue) in &platform.queues {
         let at = format!("queues.{name}");
-        let service = queue.deliver.service.as_str();
-        cx.missing_service("E0801", &format!("{at}.deliver.service"), service);
-        if platform.services.get(service).is_some_and(|s| s.scale() == Scale::External) {
-            let text = Text::new(format!("the servers of `{service}` are run by somebody else"))
-                .because("skala does not know how many there are to work on tasks")
-                .fix("deliver to a service that skala runs");
-            cx.report("E0802", &format!("{at}.deliver.service"), text);
-        }
-        if !queue.deliver.path.starts_with('/') {
-            let text = Text::new("the path has no leading slash").fix("start it with `/`, such as `/tasks/ingest`");
-            cx.report("E0802", &format!("{at}.deliver.path"), text);
-        }
         if queue.timeout.get().is_zero() {
             let text = Text::new("no attempt ends within a timeout of zero").fix("use `10m`");
             cx.report("E0802", &format!("{at}.timeout"), text);
         }
-        retry(&queue.retry, &format!("{at}.retry"), "E0802", cx);
+        retry(queue.retry.initial, queue.retry.max, &format!("{at}.retry"), "E0802", cx);
     }
     for (name, schedule) in &platform.schedules {
-        unknown("queue", &schedule.queue, platform.queues.keys(), &format!("schedules.{name}.queue"), cx);
+        if let Some(queue) = &schedule.queue {
+            unknown("queue", queue, platform.queues.keys(), &format!("schedules.{name}.queue"), cx);
+        }
     }
     capacity(platform, cx);
 }
@@ -81,21 +71,21 @@ fn calls(platform: &Platform, calls: &Calls, at: &str, cx: &mut Cx<'_>) {
             let text = Text::new("the number of calls is out of range").fix("use a number above 0, at most 1000");
             cx.report("E0803", &format!("{at}.perRequest"), text);
         }
-        retry(&call.retry, &format!("{at}.retry"), "E0803", cx);
+        retry(call.retry.initial, call.retry.max, &format!("{at}.retry"), "E0803", cx);
     }
     for name in calls.databases.keys() {
         unknown("database", name, platform.databases.keys(), &format!("{at}.databases.{name}"), cx);
     }
 }
 
-fn retry(retry: &Retry, at: &str, code: &'static str, cx: &mut Cx<'_>) {
-    if retry.initial.get().is_zero() {
+fn retry(initial: Dur, max: Dur, at: &str, code: &'static str, cx: &mut Cx<'_>) {
+    if initial.get().is_zero() {
         let text = Text::new("the first pause is zero").because("failed work would come again at once, and again");
         cx.report(code, &format!("{at}.initial"), text.fix("use `1s` or more"));
     }
-    if retry.max < retry.initial {
-        let text = Text::new(format!("the longest pause of {} is shorter than the first of {}", retry.max, retry.initial));
-        cx.report(code, &format!("{at}.max"), text.fix(format!("use `{}` or more", retry.initial)));
+    if max < initial {
+        let text = Text::new(format!("the longest pause of {max} is shorter than the first of {initial}"));
+        cx.report(code, &format!("{at}.max"), text.fix(format!("use `{initial}` or more")));
     }
 }
 

@@ -105,8 +105,7 @@ fn options(scaling: &Scaling<'_>, entry: &MetricEntry, metric: &Metric<'_>, item
         return from_outside(scaling, entry, outside, item, cx);
     }
     // Their options stand inside the short form.
-    let key = metric.measure.name();
-    let inside = format!("{item}.{}", key.split('.').next().unwrap_or(&key));
+    let inside = format!("{item}.{}", metric.measure.key());
     if let Some(stale_after) = metric.stale_after {
         range("staleAfter", Dur::from(stale_after), Duration::from_secs(1)..=HOUR, &inside, cx);
     }

@@ -76,8 +76,7 @@ fn hpa(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
             let text = Text::new("`autoscaling/v2` counts in whole percents").fix("use whole percents, or `mode: default`");
             cx.report("E0509", &item, text);
         }
-        let name = metric.measure.name();
-        let inside = format!("{item}.{}", name.split('.').next().unwrap_or(&name));
+        let inside = format!("{item}.{}", metric.measure.key());
         let at = if matches!(metric.measure, Measure::Outside(_)) { &item } else { &inside };
         for option in REPAIRED {
             let path = format!("{at}.{option}");
