@@ -3,10 +3,16 @@
 //! Pure: no clock, no disk. [`Core`] is the state machine of all queues of a platform; every call takes `now` and says what must be
 //! written down ([`Change`]). The live server commits the changes and tells [`Core::committed`]; the simulator does so at once.
 
+pub mod backoff;
 mod change;
 pub mod core;
 mod ids;
+pub mod ledger;
+pub mod rate;
+pub mod ready;
+pub mod schedule;
 mod settings;
+pub mod slow;
 mod task;
 
 pub use crate::core::{
