@@ -10,6 +10,8 @@ mod leader;
 mod read;
 mod sweep;
 
+pub(super) use apply::parents;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -6,6 +6,7 @@
 
 mod memory;
 mod rules;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use memory::MemoryStore;
 pub use rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
+pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// Why a store did not do it.
 #[derive(Debug, Error)]

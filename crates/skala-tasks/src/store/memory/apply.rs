@@ -152,7 +152,7 @@ impl Gone {
 }
 
 /// What a task waits for.
-fn parents(row: &Row) -> impl Iterator<Item = TaskId> + '_ {
+pub(in super::super) fn parents(row: &Row) -> impl Iterator<Item = TaskId> + '_ {
     row.after.iter().filter_map(|after| match after.task {
         Parent::Id(id) => Some(id),
         Parent::Place(_) => None,

@@ -77,7 +77,7 @@ impl Data {
                 gone.push((schedule.clone(), *nominal));
             }
         }
-        for key in gone.iter().take(SWEEP_PIECE) {
+        for key in &gone {
             self.firings.remove(key);
         }
     }
