@@ -310,7 +310,10 @@ impl Controller {
             follow(managed, &replicas);
             let own = replicas.iter().filter(|r| r.service == managed.config.name);
             let is_draining = |id| managed.draining.contains_key(&id);
-            let signals = self.signals.as_ref().map(|s| s.observe(managed.config.name.as_str())).unwrap_or_default();
+            let signals = match &self.signals {
+                Some(source) => source.observe_within(managed.config.name.as_str(), managed.start_up()),
+                None => Vec::new(),
+            };
             let held_by = |id| self.held_by(&managed.config.name, id);
             let directive = managed.active_directive(now);
             let observation = observe(own, is_draining, &managed.config.station, directive, signals, held_by);
