@@ -31,6 +31,9 @@ pub const HEAVIEST: u32 = 10_000;
 /// years of 20,000 tasks a second.
 const COST: u64 = 1 << 22;
 
+/// Aging as slow as this is none.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
+
 /// The number of a tenant of a queue. Whoever gives the numbers may use one again after [`Ready::forget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantIndex(pub u32);
@@ -99,7 +102,7 @@ impl Ready {
     /// No tasks; they gain a class per `aging`, zero for never.
     pub fn new(aging: Duration) -> Ready {
         Ready {
-            aging,
+            aging: bounded(aging),
             links: Links::default(),
             lanes: Vec::new(),
             free_lanes: NONE,
@@ -123,7 +126,7 @@ impl Ready {
 
     /// Replaces the aging of all tasks.
     pub fn set_aging(&mut self, aging: Duration, now: Time) {
-        self.aging = aging;
+        self.aging = bounded(aging);
         for tenant in 0..self.tenants.len() as u32 {
             self.settle(tenant, now);
         }
@@ -168,10 +171,11 @@ impl Ready {
     /// Takes the next task whose tenant may begin one. `eligible` is asked once per tenant, in order, until it says yes.
     pub fn pop(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u32> {
         let (class, tag, tenant) = self.first(now, eligible)?;
-        let class_state = &mut self.classes[usize::from(class)];
-        class_state.virtual_time = class_state.virtual_time.max(tag);
+        // A tenant that was kept back by a limit stands behind the virtual time: it saves nothing up by that either.
+        let virtual_time = &mut self.classes[usize::from(class)].virtual_time;
+        *virtual_time = tag.max(*virtual_time);
         let state = &mut self.tenants[tenant as usize];
-        let finish = tag + COST / u64::from(state.weight);
+        let finish = *virtual_time + COST / u64::from(state.weight);
         match state.finish.iter_mut().find(|(of, _)| *of == class) {
             Some(known) => known.1 = finish,
             None => state.finish.push((class, finish)),
@@ -187,6 +191,11 @@ impl Ready {
         let (_, _, tenant) = self.first(now, eligible)?;
         let (lane, _) = self.head_lane(tenant)?;
         Some(self.lanes[lane as usize].head)
+    }
+
+    /// The class of the task that [`Ready::pop`] would take.
+    pub fn top_class(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u8> {
+        self.first(now, eligible).map(|(class, _, _)| class)
     }
 
     /// Takes a task out, wherever it stands. Whether it was there.
@@ -301,7 +310,8 @@ impl Ready {
     }
 
     fn unlink(&mut self, slot: u32, now: Time) {
-        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot))) else {
+        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot)))
+        else {
             return;
         };
         self.len -= 1;
@@ -408,7 +418,8 @@ impl Ready {
     fn first(&mut self, now: Time, mut eligible: impl FnMut(TenantIndex) -> bool) -> Option<(u8, u64, u32)> {
         self.rise(now);
         let classes = self.classes.iter().enumerate().rev();
-        let tenants = classes.flat_map(|(class, state)| state.order.iter().map(move |(tag, _, tenant)| (class as u8, *tag, *tenant)));
+        let tenants =
+            classes.flat_map(|(class, state)| state.order.iter().map(move |(tag, _, tenant)| (class as u8, *tag, *tenant)));
         tenants.into_iter().find(|(_, _, tenant)| eligible(TenantIndex(*tenant)))
     }
 
@@ -427,4 +438,8 @@ impl Tenant {
     fn finished(&self, class: u8) -> u64 {
         self.finish.iter().find(|(of, _)| *of == class).map_or(0, |(_, finish)| *finish)
     }
+}
+
+fn bounded(aging: Duration) -> Duration {
+    if aging < NEVER { aging } else { Duration::ZERO }
 }

@@ -372,7 +372,9 @@ impl Entry {
         let mut found = VecDeque::new();
         let mut before = before;
         while found.len() < most {
-            let Some(at) = self.settings.timetable.last(before.minus(TICK)).filter(|at| *at > after && *at < before) else { break };
+            let Some(at) = self.settings.timetable.last(before.minus(TICK)).filter(|at| *at > after && *at < before) else {
+                break;
+            };
             found.push_front(at);
             before = at;
         }
