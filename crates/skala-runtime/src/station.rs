@@ -341,6 +341,11 @@ impl Station {
         self.change(|inner, _| inner.core.set_settings(settings));
     }
 
+    /// Says that work came that no replica is ready for.
+    pub fn press(&self) {
+        self.pressure.notify_one();
+    }
+
     /// Completes when a request came while no replica was ready, or was turned away: a reason to decide before the next tick.
     pub async fn pressure(&self) {
         self.pressure.notified().await;

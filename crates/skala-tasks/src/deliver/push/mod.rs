@@ -139,7 +139,11 @@ impl<S: Source> Pusher<S> {
             self.station.watch();
             self.deliver().await;
             tokio::select! {
-                () = self.state.wake.notified() => {}
+                () = self.state.wake.notified() => {
+                    if self.ready().is_empty() {
+                        self.station.press();
+                    }
+                }
                 () = self.station.freed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
