@@ -227,7 +227,8 @@ mod tests {
             ce-source: /queues/ingestion
             ce-type: ingest
             ce-time: 2027-01-15T08:00:00.000Z
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
     }
 
     #[test]
@@ -252,6 +253,9 @@ mod tests {
         let mut job = job(Label { with_results: true, ..Label::default() });
         job.results = vec![(TaskId(1), Some(Bytes::from_static(b"[1, 2]"))), (TaskId(2), None)];
         let body = String::from_utf8(with_results(&job).to_vec()).unwrap();
-        expect![[r#"{"body":{"a":1},"results":[{"task":"0000000000001","result":[1,2]},{"task":"0000000000002","result":null}]}"#]].assert_eq(&body);
+        expect![[
+            r#"{"body":{"a":1},"results":[{"task":"0000000000001","result":[1,2]},{"task":"0000000000002","result":null}]}"#
+        ]]
+        .assert_eq(&body);
     }
 }

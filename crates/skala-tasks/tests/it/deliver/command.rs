@@ -136,7 +136,8 @@ async fn a_process_whose_lease_is_gone_is_killed_at_once() {
 
 #[tokio::test]
 async fn no_more_processes_run_at_once_than_the_queue_allows() {
-    let world = World::of(&["sh", "-c", "ls running.* 2>/dev/null | wc -l; touch running.$$; sleep 0.03; rm running.$$"], 2, |_| {});
+    let world =
+        World::of(&["sh", "-c", "ls running.* 2>/dev/null | wc -l; touch running.$$; sleep 0.03; rm running.$$"], 2, |_| {});
     world.tasks.put_many(12, "{}");
     let told = world.tasks.told(12).await;
     assert!(told.iter().all(|end| end.ends_with("done 0") || end.ends_with("done 1")), "{told:?}");

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use skala_queue::{
-    Ack, Cause, Extended, Fence, Label, LeaseError, Leased, Nack, Now, QueueId, QueueSettings, Stop, TaskId,
-};
+use skala_queue::{Ack, Cause, Extended, Fence, Label, LeaseError, Leased, Nack, Now, QueueId, QueueSettings, Stop, TaskId};
 use skala_tasks::deliver::Source;
 use skala_tasks::{Each, Extend, ExtendedEach, Job, TakeAsk, TaskClock, TasksError};
 use skala_types::Time;

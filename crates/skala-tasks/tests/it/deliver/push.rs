@@ -91,7 +91,8 @@ async fn what_is_no_answer_has_its_meaning_too() {
         assert!(told[0].contains(want), "{told:?}");
     };
     check(b"nonsense\r\n\r\n", "Failed: its answer is no HTTP").await;
-    check(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "Lost: the connection to its replica ended before the answer").await;
+    check(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "Lost: the connection to its replica ended before the answer")
+        .await;
     check(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n", "Rejected: answered 200 with more than 1048576 bytes").await;
 }
 
