@@ -8,6 +8,7 @@
 //! ```
 
 mod api;
+pub mod deliver;
 mod engine;
 pub mod store;
 pub mod writer;

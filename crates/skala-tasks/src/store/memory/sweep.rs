@@ -58,7 +58,7 @@ impl Data {
         let awaited = self.is_awaited(id);
         let Some(gone) = self.take_gone(id) else { return false };
         if awaited {
-            let until = gone.until.max(now) + AWAITED_AGAIN;
+            let until = gone.until.max(now + AWAITED_AGAIN);
             self.put_gone(Gone { until, ..gone });
         } else if let Some(until) = gone.keyed_until().filter(|until| *until > now) {
             self.put_gone(gone.stripped(until));

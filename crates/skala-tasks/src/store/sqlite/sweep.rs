@@ -6,7 +6,7 @@ use skala_types::{Text, Time};
 
 use super::Fault;
 use super::ledger::Ledger;
-use super::write::{APART, forget, is_awaited, stamp, time};
+use super::write::{APART, forget, is_awaited, stamp};
 use crate::store::rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
 
 /// One piece; whether there is more.
@@ -76,7 +76,7 @@ impl Sweep<'_> {
         let (flags, key_until, until): (i64, Option<i64>, i64) =
             select.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
         if is_awaited(self.c, id)? {
-            let again = stamp(time(until).max(self.now) + AWAITED_AGAIN);
+            let again = stamp(self.now + AWAITED_AGAIN).max(until);
             self.c.prepare_cached("UPDATE ended SET until = ?2 WHERE id = ?1")?.execute((id, again))?;
             return Ok(false);
         }
