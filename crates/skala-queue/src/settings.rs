@@ -72,6 +72,8 @@ pub struct QueueSettings {
     pub cost: u64,
     /// Ceilings on what its tasks cost.
     pub ceilings: Vec<Ceiling>,
+    /// Ceilings on what the tasks of single schedules cost, by the schedule's name, beside the others.
+    pub schedule_ceilings: BTreeMap<Text, Ceiling>,
     /// When to alarm.
     pub alarm: Alarm,
 }
@@ -192,6 +194,7 @@ impl QueueSettings {
             max_body: 1 << 20,
             cost: 0,
             ceilings: Vec::new(),
+            schedule_ceilings: BTreeMap::new(),
             alarm: Alarm::default(),
         }
     }

@@ -109,6 +109,7 @@ impl Core {
         let task = &self.tasks[slot];
         let queue = &mut self.queues[usize::from(task.queue.0)];
         queue.limits.begin(task.tenant, asker.instance, now.at);
+        queue.set_aside(task.tenant, now.at);
         queue.totals.attempts += 1;
         queue.totals.begins.count(1, now.at);
         let settings = &queue.settings;
@@ -165,7 +166,7 @@ impl Core {
         self.keys.release(key.hash, Some(id));
         let name = self.queues[usize::from(queue.0)].settings.name.clone();
         let tenant = self.tenants.name(tenant).clone();
-        self.record(queue, Change::Unkey { queue: name, tenant, key: key.text.unwrap_or_default() });
+        self.record(queue, Change::Unkey { task: id, queue: name, tenant, key: key.text.unwrap_or_default() });
     }
 }
 
