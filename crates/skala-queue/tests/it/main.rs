@@ -1,4 +1,10 @@
 //! The core's rules, and random histories against a small reference model.
 
 mod bench;
+mod flows;
+mod keys;
 mod leases;
+mod limits;
+mod money;
+mod retries;
+mod time;
