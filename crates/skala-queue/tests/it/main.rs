@@ -2,9 +2,11 @@
 
 mod bench;
 mod flows;
+mod histories;
 mod keys;
 mod leases;
 mod limits;
+mod model;
 mod money;
 mod retries;
 mod time;
