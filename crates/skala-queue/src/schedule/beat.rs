@@ -147,7 +147,9 @@ fn read_schedule(schedule: &Exports, zone: &str) -> Result<Timetable, String> {
         Exports::Solar {} => {
             Err("a solar schedule (sunrise, sunset) is not taken over; keep it in Beat, or write a cron time instead".to_owned())
         }
-        Exports::Unknown => Err("its schedule is none of crontab, interval; keep it in Beat, or write a cron time instead".to_owned()),
+        Exports::Unknown => {
+            Err("its schedule is none of crontab, interval; keep it in Beat, or write a cron time instead".to_owned())
+        }
     }
 }
 
