@@ -7,4 +7,11 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod engine;
 pub mod store;
+pub mod writer;
+
+pub use engine::{
+    Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,
+    TasksConfig, TasksError,
+};
