@@ -7,6 +7,8 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod api;
+pub mod deliver;
 mod engine;
 pub mod store;
 pub mod writer;

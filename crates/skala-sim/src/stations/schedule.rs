@@ -1,25 +1,18 @@
 //! When a schedule fires.
 //!
 //! Decides: the next moment after a given one.
-//! Inputs: five cron fields, a time zone, the time of day and week at which the trace begins.
-//! Method: as `skala_autoscaler`'s windows: croner in the zone's wall-clock time. Daylight saving as croner has it: a time that a change
-//!   of clocks skips happens at the first moment after it, a time that comes twice happens the first time.
-//! Tested: `tests` below.
+//! Inputs: cron fields with a time zone, a period, or a moment; the time of day and week at which the trace begins.
+//! Method: the timetables of the live scheduler ([`Timetable`]), changes of clocks included.
+//! Tested: `tests` below, and where timetables are.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::Timestamp;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use skala_queue::schedule::{Timetable, TimetableError};
 use skala_types::Time;
 
-use crate::{Schedule, SimError};
+use crate::{Schedule, SimError, Timing};
 
 /// A schedule, ready to be asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock {
-    cron: Cron,
-    zone: TimeZone,
-}
+pub(crate) struct Clock(Timetable);
 
 impl Clock {
     /// Reads a schedule.
@@ -27,37 +20,42 @@ impl Clock {
     /// # Errors
     /// Its field that cannot be read.
     pub(crate) fn try_new(schedule: &Schedule) -> Result<Clock, SimError> {
-        let refuse =
-            |field: &str, reason: String| SimError::Setting { field: format!("schedules.{}.{field}", schedule.name), reason };
-        let zone = TimeZoneDatabase::bundled().get(&schedule.timezone);
-        let zone = zone.map_err(|_| refuse("timezone", format!("'{}' is not the name of a time zone", schedule.timezone)))?;
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(&schedule.cron).map_err(|_| refuse("cron", "is not a cron time such as `0 2 * * *`".into()))?;
-        let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-        // A date that never comes would be searched for through the centuries.
-        cron.find_next_occurrence(&epoch, false).map_err(|_| refuse("cron", "names a date that never comes".into()))?;
-        Ok(Clock { cron, zone })
+        let read = match &schedule.timing {
+            Timing::Cron { text, timezone } => Timetable::cron(text, timezone),
+            Timing::Every(period) => Timetable::every(*period, "UTC"),
+            Timing::At(moment) => Timetable::at(*moment, "UTC"),
+        };
+        read.map(Clock).map_err(|error| refusal(schedule, error))
     }
 
     /// The next time strictly after a moment.
     pub(crate) fn after(&self, moment: Time) -> Option<Time> {
-        let local = Timestamp::from_nanosecond(i128::from(moment.as_nanos())).ok()?.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&local, false).ok()?;
-        let next = u64::try_from(next.timestamp().as_nanosecond()).ok().map(Time::from_nanos)?;
-        (next > moment).then_some(next)
+        self.0.next(moment)
     }
+}
+
+/// Which field it is.
+fn refusal(schedule: &Schedule, error: TimetableError) -> SimError {
+    let (field, reason) = match error {
+        TimetableError::Zone(zone) => ("timezone", format!("'{zone}' is not the name of a time zone")),
+        TimetableError::Cron(_) => ("cron", "is not a cron time such as `0 2 * * *`".to_owned()),
+        TimetableError::Never(_) => ("cron", "names a date that never comes".to_owned()),
+        TimetableError::Period(_) => ("every", "is less than 1s or more than 100 years".to_owned()),
+    };
+    SimError::Setting { field: format!("schedules.{}.{field}", schedule.name), reason }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Misfire;
 
     fn fires(cron: &str, timezone: &str, from: &str, times: usize) -> Vec<String> {
         let schedule = Schedule {
             name: "nightly".into(),
-            cron: cron.into(),
-            timezone: timezone.into(),
+            timing: Timing::Cron { text: cron.into(), timezone: timezone.into() },
             queue: 0,
             tasks: 1,
             misfire: Misfire::Once,
@@ -78,11 +76,23 @@ mod tests {
     }
 
     #[test]
+    fn a_period_counts_from_the_epoch_and_a_moment_comes_once() {
+        let clock = |timing| {
+            let of = Schedule { name: "n".into(), timing, queue: 0, tasks: 1, misfire: Misfire::Once };
+            Clock::try_new(&of).expect("sound")
+        };
+        let at = |secs: u64| Time::from_nanos(secs * 1_000_000_000);
+        let every = clock(Timing::Every(Duration::from_secs(600)));
+        assert_eq!([0, 599, 600, 601].map(|s| every.after(at(s))), [600, 600, 1200, 1200].map(|s| Some(at(s))));
+        let once = clock(Timing::At(at(600)));
+        assert_eq!([0, 599, 600].map(|s| once.after(at(s))), [Some(at(600)), Some(at(600)), None]);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let of = |cron: &str, timezone: &str| Schedule {
             name: "n".into(),
-            cron: cron.into(),
-            timezone: timezone.into(),
+            timing: Timing::Cron { text: cron.into(), timezone: timezone.into() },
             queue: 0,
             tasks: 1,
             misfire: Misfire::Once,
