@@ -151,6 +151,7 @@ impl Core {
         let (id, tenant) = (task.queue, task.tenant);
         let queue = self.of(id);
         queue.limits.end(tenant, lease.instance);
+        queue.set_aside(tenant, now.at);
         queue.totals.attempt.add(now.at.since(lease.began));
         self.settle(slot, std::mem::take(&mut lease.reserved), cost.unwrap_or(estimate), now);
         self.wake(id);
@@ -227,7 +228,9 @@ impl Core {
 
     /// Remembers what was said under a lease that has ended, of a task that has not.
     fn said(&mut self, slot: u32, (fence, said): (Fence, Said)) {
-        self.recent.put(self.tasks[slot].id(), Last { fence, said, ended: None });
+        if said != Said::Nothing {
+            self.recent.put(self.tasks[slot].id(), Last { fence, said, ended: None });
+        }
     }
 
     /// The task has ended, under this lease or none. It has left its phase before.
@@ -253,7 +256,7 @@ impl Core {
         self.record(queue, Change::Finish(Box::new(ended)));
         self.forget(slot, phase);
         let before = || self.recent.get(id).map_or((Fence(0), Said::Nothing), |last| (last.fence, last.said));
-        let (fence, said) = lease.unwrap_or_else(before);
+        let (fence, said) = lease.filter(|lease| lease.1 != Said::Nothing).unwrap_or_else(before);
         self.recent.put(id, Last { fence, said, ended: Some(phase) });
         self.check_alarm(queue, now);
     }
@@ -291,7 +294,8 @@ impl super::queue::Queue {
 
 /// At most so many bytes of a text, whole characters.
 pub(super) fn clipped(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 fn bounded(mut death: Death) -> Death {

@@ -48,7 +48,7 @@ impl Table {
             Change::Delete(id) => {
                 assert!(self.live.remove(id).is_some() || self.ended.remove(id).is_some(), "{id} is not there");
             }
-            Change::Unkey { queue, tenant, key } => {
+            Change::Unkey { queue, tenant, key, .. } => {
                 for row in self.live.values_mut().filter(|r| r.queue == *queue && r.tenant == *tenant) {
                     row.key.take_if(|k| k.text == *key);
                 }
@@ -177,6 +177,12 @@ impl Bench {
     pub(crate) fn enqueue(&mut self, task: NewTask) -> TaskId {
         let answer = self.core.enqueue(vec![task], self.now).expect("is taken in");
         self.did(answer)[0].id
+    }
+
+    pub(crate) fn enqueue_many(&mut self, range: std::ops::Range<usize>) {
+        for _ in range {
+            self.enqueue(Bench::task());
+        }
     }
 
     pub(crate) fn enqueue_with(&mut self, with: impl FnOnce(&mut NewTask)) -> TaskId {
