@@ -267,14 +267,20 @@ mod tests {
             let row = |per| format!("{}..{}", window_start(per, time(at)), window_end(per, time(at)));
             expected.assert_eq(&[row(Per::Hour), row(Per::Day), row(Per::Month)].join("\n"));
         };
-        check("2028-02-29T23:59:59.999Z", expect![[r#"
+        check(
+            "2028-02-29T23:59:59.999Z",
+            expect![[r#"
             2028-02-29T23:00:00.000Z..2028-03-01T00:00:00.000Z
             2028-02-29T00:00:00.000Z..2028-03-01T00:00:00.000Z
-            2028-02-01T00:00:00.000Z..2028-03-01T00:00:00.000Z"#]]);
-        check("2026-12-31T00:00:00Z", expect![[r#"
+            2028-02-01T00:00:00.000Z..2028-03-01T00:00:00.000Z"#]],
+        );
+        check(
+            "2026-12-31T00:00:00Z",
+            expect![[r#"
             2026-12-31T00:00:00.000Z..2026-12-31T01:00:00.000Z
             2026-12-31T00:00:00.000Z..2027-01-01T00:00:00.000Z
-            2026-12-01T00:00:00.000Z..2027-01-01T00:00:00.000Z"#]]);
+            2026-12-01T00:00:00.000Z..2027-01-01T00:00:00.000Z"#]],
+        );
     }
 
     #[test]
@@ -289,7 +295,9 @@ mod tests {
         let wall = time("2026-11-21T07:20:00Z");
         let mut changed = Vec::new();
         let first = ledger.reserve(payer(&queue, &acme, None), &ceilings, 1_500_000, wall).expect("room");
-        let error = |r: Result<Reservation, Exceeded>| r.map(|_| ()).map_err(|e| format!("{} until {} {}", e.text, e.until, e.never)).unwrap_err();
+        let error = |r: Result<Reservation, Exceeded>| {
+            r.map(|_| ()).map_err(|e| format!("{} until {} {}", e.text, e.until, e.never)).unwrap_err()
+        };
         expect!["tenant acme in queue ocr may cost 2.00 per hour: 0.00 spent, 1.50 set aside, 0.500001 more needed until 2026-11-21T08:00:00.000Z false"]
             .assert_eq(&error(ledger.reserve(payer(&queue, &acme, None), &ceilings, 500_001, wall)));
         ledger.settle(first, 1_900_000, &mut changed);
@@ -299,8 +307,10 @@ mod tests {
         // The next hour knows nothing of this one, the day does.
         let later = time("2026-11-21T08:00:00Z");
         let second = ledger.reserve(payer(&queue, &acme, None), &ceilings, 2_000_000, later).expect("a new hour");
-        expect!["queue ocr may cost 5.00 per day: 1.90 spent, 2.00 set aside, 1.11 more needed until 2026-11-22T00:00:00.000Z false"]
-            .assert_eq(&error(ledger.reserve(payer(&queue, &"".into(), None), &ceilings, 1_110_000, later)));
+        expect![
+            "queue ocr may cost 5.00 per day: 1.90 spent, 2.00 set aside, 1.11 more needed until 2026-11-22T00:00:00.000Z false"
+        ]
+        .assert_eq(&error(ledger.reserve(payer(&queue, &"".into(), None), &ceilings, 1_110_000, later)));
         ledger.release(second);
         assert_eq!(ledger.balance(payer(&queue, &acme, None), &ceilings[1], later), (0, 0));
     }

@@ -317,7 +317,8 @@ impl Ready {
     }
 
     fn unlink(&mut self, slot: u32, now: Time) {
-        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot))) else {
+        let Some((lane, before, after)) = self.links.lane(slot).map(|lane| (lane, self.links.prev(slot), self.links.next(slot)))
+        else {
             return;
         };
         self.len -= 1;

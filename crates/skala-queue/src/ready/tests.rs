@@ -287,9 +287,8 @@ fn without_aging_priorities_are_strict() {
 #[test]
 fn a_tenant_that_was_idle_or_kept_back_saves_nothing_up() {
     let tenant = |slot: u32| slot / 1000;
-    let served = |ready: &mut Ready, n: usize| -> Vec<u32> {
-        (0..n).filter_map(|_| ready.pop(at(1), |_| true)).map(tenant).collect()
-    };
+    let served =
+        |ready: &mut Ready, n: usize| -> Vec<u32> { (0..n).filter_map(|_| ready.pop(at(1), |_| true)).map(tenant).collect() };
     let mut ready = Ready::new(AGING);
     for n in 0..900 {
         ready.push(n, TenantIndex(0), 0, at(0), at(0));

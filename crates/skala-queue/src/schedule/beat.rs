@@ -147,7 +147,9 @@ fn read_schedule(schedule: &Exports, zone: &str) -> Result<Timetable, String> {
         Exports::Solar {} => {
             Err("a solar schedule (sunrise, sunset) is not taken over; keep it in Beat, or write a cron time instead".to_owned())
         }
-        Exports::Unknown => Err("its schedule is none of crontab, interval; keep it in Beat, or write a cron time instead".to_owned()),
+        Exports::Unknown => {
+            Err("its schedule is none of crontab, interval; keep it in Beat, or write a cron time instead".to_owned())
+        }
     }
 }
 
@@ -221,3 +223,7 @@ impl Range {
         lower.parse().ok().or_else(named).filter(|n| (self.least..=self.most).contains(n))
     }
 }
+
+#[cfg(test)]
+#[path = "beat_tests.rs"]
+mod tests;

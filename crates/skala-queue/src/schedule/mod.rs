@@ -8,6 +8,7 @@ mod timetable;
 
 pub use beat::{BeatEntry, BeatError, read_beat};
 pub use scheduler::{
-    LATE, LONGEST_CATCH_UP, MOST_BACKFILL, MOST_MISSED, Misfire, Overlap, ScheduleError, ScheduleSettings, ScheduleState, Scheduler, Step,
+    LATE, LONGEST_CATCH_UP, MOST_BACKFILL, MOST_MISSED, Misfire, Overlap, ScheduleError, ScheduleSettings, ScheduleState,
+    Scheduler, Step,
 };
 pub use timetable::{SHORTEST_PERIOD, Timetable, TimetableError};

@@ -10,6 +10,7 @@
 //! Invariants: `next(t) > t`, `last(t) <= t`; the same text gives the same times everywhere.
 //! Tested: `tests` below: both changes of clocks in six zones, and a minute-by-minute search through random texts.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use croner::Cron;
@@ -25,6 +26,13 @@ pub const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 const LONGEST_PERIOD: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// Longest cron text, in bytes.
 const LONGEST_TEXT: usize = 200;
+/// Characters of a text that an error shows.
+const SHOWN: usize = 60;
+/// Where times are looked for backwards: the first piece.
+const SHORTEST_PIECE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+/// So many hours are tried where croner finds nothing.
+const HOURS_LEFT_OUT: u32 = 72;
 /// Most times of day that are looked for one by one.
 const MOST_TIMES_OF_DAY: usize = 48;
 
@@ -81,7 +89,7 @@ impl Timetable {
 
     fn of_cron(text: &str, zone: &str, both_days: bool) -> Result<Timetable, TimetableError> {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-        let refused = || TimetableError::Cron(text.to_owned());
+        let refused = || TimetableError::Cron(text.chars().take(SHOWN).collect());
         if text.len() > LONGEST_TEXT || !matches!(fields.len(), 5 | 6) {
             return Err(refused());
         }
@@ -123,25 +131,44 @@ impl Timetable {
         match &self.kind {
             Kind::At(time) => (*time > after).then_some(*time),
             Kind::Every(period) => (after.as_nanos() / period).checked_add(1)?.checked_mul(*period).map(Time::from_nanos),
-            Kind::Cron(crons) => {
-                let local = self.local(after)?;
-                let next = |cron: &Cron| from_local(&cron.find_next_occurrence(&local, false).ok()?);
-                crons.iter().filter_map(next).filter(|next| *next > after).min()
-            }
+            Kind::Cron(crons) => crons.iter().filter_map(|cron| self.next_of(cron, after)).min(),
         }
+    }
+
+    /// croner finds nothing behind a day that a zone left out whole (Samoa, 30 December 2011): it is asked again from the hours after.
+    fn next_of(&self, cron: &Cron, after: Time) -> Option<Time> {
+        let found = |from: Time| {
+            let next = cron.find_next_occurrence(&self.local(from)?, false).ok()?;
+            from_local(&next).filter(|next| *next > after)
+        };
+        (0..=HOURS_LEFT_OUT).find_map(|hour| found(after + HOUR * hour))
     }
 
     /// The last time up to a moment, that moment included.
     pub fn last(&self, until: Time) -> Option<Time> {
-        match &self.kind {
-            Kind::At(time) => (*time <= until).then_some(*time),
-            Kind::Every(period) => Some(Time::from_nanos(until.as_nanos() / period * period)),
-            Kind::Cron(crons) => {
-                let local = self.local(until)?;
-                let last = |cron: &Cron| from_local(&cron.find_previous_occurrence(&local, true).ok()?);
-                crons.iter().filter_map(last).filter(|last| *last <= until).max()
-            }
+        self.last_of(Time::ZERO, until, 1).pop_front()
+    }
+
+    /// The last so many times in a span, without its beginning, with its end; in their order. Looked for forwards, in ever longer pieces
+    /// from the end: croner's way back loses times where clocks are set back by half an hour.
+    pub fn last_of(&self, after: Time, until: Time, most: usize) -> VecDeque<Time> {
+        let (mut found, mut end, mut piece) = (VecDeque::new(), until, SHORTEST_PIECE);
+        if let Kind::Every(period) = self.kind {
+            let last = until.as_nanos() / period;
+            let first = (after.as_nanos() / period + 1).max((last + 1).saturating_sub(most as u64));
+            return (first..=last).map(|n| Time::from_nanos(n * period)).collect();
         }
+        while found.len() < most && end > after {
+            let start = end.minus(piece).max(after);
+            let times = std::iter::successors(self.next(start), |at| self.next(*at)).take_while(|at| *at <= end);
+            let times: Vec<Time> = times.collect();
+            if times.is_empty() {
+                piece *= 8;
+            }
+            times.into_iter().rev().take(most - found.len()).for_each(|at| found.push_front(at));
+            end = start;
+        }
+        found
     }
 
     /// The next times after a moment, with their offsets: `2027-03-28T03:00:00+02:00[Europe/Berlin]`.
@@ -196,3 +223,7 @@ fn times_of_day(fields: &[&str]) -> Vec<Vec<String>> {
     }
     times.into_iter().map(|time| time.into_iter().chain(of_day.iter().map(|f| (*f).to_owned())).collect()).collect()
 }
+
+#[cfg(test)]
+#[path = "timetable_tests.rs"]
+mod tests;
