@@ -413,7 +413,8 @@ fn every_field_reaches_the_task_server() {
                 },
                 hidden: false,
             },
-        ]"#]].assert_eq(&format!("{:#?}", lowered(EVERYTHING)));
+        ]"#]]
+    .assert_eq(&format!("{:#?}", lowered(EVERYTHING)));
 }
 
 #[test]
@@ -670,27 +671,42 @@ fn requests_become_tasks_of_a_queue_that_brings_them_back() {
 fn the_task_server_is_as_guarded_as_the_admin_api() {
     let queue = "queues: {a: {deliver: {service: worker}}}\n";
     for (tasks, expected) in [
-        ("{listen: '0.0.0.0:7702'}", expect![[r#"
+        (
+            "{listen: '0.0.0.0:7702'}",
+            expect![[r#"
             skala.yaml:7:17: error[E0809] tasks.listen: the task server is open to other machines and has no token (whoever reaches it can read, make and cancel tasks) -> add `token: "${SKALA_TASKS_TOKEN}"`, or listen on 127.0.0.1
-        "#]]),
-        ("{listen: '127.0.0.1:7700'}", expect![[r#"
+        "#]],
+        ),
+        (
+            "{listen: '127.0.0.1:7700'}",
+            expect![[r#"
             skala.yaml:7:17: error[E0610] tasks.listen: the admin API and the task server both listen on port 7700 -> give one of them another port
-        "#]]),
-        ("{listen: '127.0.0.1:8080', token: 'a b', store: x/}", expect![[r#"
+        "#]],
+        ),
+        (
+            "{listen: '127.0.0.1:8080', token: 'a b', store: x/}",
+            expect![[r#"
             skala.yaml:7:17: error[E0610] tasks.listen: the gateway and the task server both listen on port 8080 -> give one of them another port
             skala.yaml:7:42: error[E0615] tasks.token: the token cannot be sent (a request carries it in a header: it must not be empty and have no spaces, line ends or letters beyond ASCII) -> make one with `openssl rand -hex 32`
             skala.yaml:7:56: error[E0809] tasks.store: this is no file's name -> write a name, such as `tasks.db`, or an absolute path
-        "#]]),
-        ("{listen: '7702'}", expect![[r#"
+        "#]],
+        ),
+        (
+            "{listen: '7702'}",
+            expect![[r#"
             skala.yaml:7:17: error[E0204] tasks.listen: `7702` has no host (an address is wanted here) -> write `127.0.0.1:7702` for this machine alone, or `0.0.0.0:7702`
-        "#]]),
+        "#]],
+        ),
     ] {
         listed(&format!("tasks: {tasks}\n{queue}"), expected);
     }
     // Where nothing is queued, no port is taken.
-    listed("tasks: {listen: '0.0.0.0:7700'}\n", expect![[r#"
+    listed(
+        "tasks: {listen: '0.0.0.0:7700'}\n",
+        expect![[r#"
         skala.yaml:5:3: warning[W0601] services.worker: no route leads to `worker` -> add `- {path: /, service: worker}` to `routes:`
-    "#]]);
+    "#]],
+    );
 }
 
 fn scaled(autoscaling: &str) -> String {
