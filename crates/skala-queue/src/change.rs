@@ -28,6 +28,8 @@ pub enum Change {
     Delete(TaskId),
     /// A key no longer holds.
     Unkey {
+        /// The task that it belonged to.
+        task: TaskId,
         /// The queue's name.
         queue: Text,
         /// Tenant.

@@ -59,6 +59,11 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// Under which accounts.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
     /// What was set aside.
     pub fn micros(&self) -> u64 {
         self.micros

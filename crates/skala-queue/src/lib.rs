@@ -21,7 +21,10 @@ pub use crate::core::{
 };
 pub use change::{Account, Change, Ended, Firing, FiringOutcome, Owner, Progressed, Restored, Row, ScheduleRow, StoredKey};
 pub use ids::{Fence, Now, ParseTaskIdError, QueueId, Seq, TaskId};
-pub use settings::{Alarm, Ceiling, CeilingOf, Durability, Keep, MOST_AT_ONCE, PRIORITIES, Per, QueueSettings, Rate, Retry};
+pub use settings::{
+    Alarm, Ceiling, CeilingOf, Durability, Keep, LONGEST_NAME, LONGEST_TIMEOUT, MOST_AT_ONCE, MOST_CHILDREN, MOST_KEYS,
+    MOST_PARENTS, PRIORITIES, Per, QueueSettings, Rate, Retry,
+};
 pub use task::{
     After, Cause, Death, Holds, Key, LONGEST_MESSAGE, Label, MOST_LOG_LINES, NewTask, Occurrence, Parent, Phase, When,
 };

@@ -7,4 +7,13 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod api;
+pub mod deliver;
+mod engine;
 pub mod store;
+pub mod writer;
+
+pub use engine::{
+    Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,
+    TasksConfig, TasksError,
+};

@@ -16,6 +16,7 @@ mod outside;
 mod prom;
 mod recommend;
 mod show;
+mod tasks;
 mod verbs;
 
 use std::io::IsTerminal;

@@ -205,6 +205,11 @@ impl Ready {
         self.next_of(tenant)
     }
 
+    /// The class of the task that [`Ready::pop`] would take.
+    pub fn top_class(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u8> {
+        self.first(now, eligible, &mut Vec::new()).map(|(class, _, _)| class)
+    }
+
     /// Takes a task out, wherever it stands. Whether it was there.
     pub fn remove(&mut self, slot: u32, now: Time) -> bool {
         let known = self.contains(slot);

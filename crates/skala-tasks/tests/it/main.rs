@@ -1,0 +1,3 @@
+//! The task server from outside: its stores, its writer, what crashes leave.
+
+mod conformance;
