@@ -164,3 +164,108 @@ impl Meter {
         self.decayed(now) / (WINDOW * (1.0 - (-known / WINDOW).exp()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Time = Time::from_secs(1_800_000_000);
+
+    /// A queue that has been beginning 100 per second for a minute.
+    fn busy() -> (Slow, Time) {
+        let mut slow = Slow::new();
+        let begun = (0..6000).map(|n| START + Duration::from_millis(10 * n));
+        let last = begun.inspect(|at| assert_eq!(slow.begin(*at), Ok(()))).last().expect("there are");
+        (slow, last)
+    }
+
+    /// Attempts that begin within a second when as many as may do.
+    fn begun_in_a_second(slow: &mut Slow, from: Time) -> usize {
+        (0..1000).filter(|n| slow.begin(from + Duration::from_millis(*n)).is_ok()).count()
+    }
+
+    #[test]
+    fn refusals_halve_the_speed_once_per_second_and_quiet_seconds_give_a_tenth_back() {
+        let (mut slow, last) = busy();
+        let mut rows = Vec::new();
+        let mut row = |slow: &Slow, millis: u64, what: &str| {
+            let now = last + Duration::from_millis(millis);
+            rows.push(format!("{} ms {what}: {:.2}", millis, slow.speed(now)));
+        };
+        row(&slow, 0, "unhindered");
+        for (millis, what) in [(0, "refused"), (10, "of the same burst"), (999, "of the same burst"), (1000, "refused again")] {
+            slow.refused(None, last + Duration::from_millis(millis));
+            row(&slow, millis, what);
+        }
+        for millis in [1999, 2000, 5000, 8000, 9000] {
+            row(&slow, millis, "quiet");
+        }
+        let expected: Expect = expect![[r#"
+            0 ms unhindered: 1.00
+            0 ms refused: 0.50
+            10 ms of the same burst: 0.50
+            999 ms of the same burst: 0.50
+            1000 ms refused again: 0.25
+            1999 ms quiet: 0.25
+            2000 ms quiet: 0.35
+            5000 ms quiet: 0.65
+            8000 ms quiet: 0.95
+            9000 ms quiet: 1.00"#]];
+        expected.assert_eq(&rows.join("\n"));
+    }
+
+    #[test]
+    fn attempts_begin_at_the_share_of_the_rate_before() {
+        let (mut slow, last) = busy();
+        slow.refused(None, last);
+        expect!["what its workers call refused; begins 50.0 of 100.1 per second"].assert_eq(&slow.text(last).expect("slowed"));
+        let first = begun_in_a_second(&mut slow, last + Duration::from_nanos(1));
+        assert!((49..=52).contains(&first), "{first}");
+        assert_eq!(begun_in_a_second(&mut slow, last + Duration::from_secs(10)), 1000, "no limit at full speed");
+        assert_eq!(slow.text(last + Duration::from_secs(10)), None);
+    }
+
+    #[test]
+    fn nothing_begins_before_retry_after_and_then_slowly() {
+        let (mut slow, last) = busy();
+        slow.refused(Some(Duration::from_secs(20)), last);
+        let until = last + Duration::from_secs(20);
+        assert_eq!(slow.begin(last + Duration::from_secs(1)), Err(until));
+        assert_eq!(slow.speed(until), 0.5, "quiet seconds count from the end of the pause");
+        expect!["what its workers call refuses; it is asked again in 20 s"].assert_eq(&slow.text(last).expect("slowed"));
+        assert_eq!(slow.begin(until), Ok(()));
+        assert!(slow.begin(until).is_err());
+        slow.refused(Some(Duration::MAX), until);
+        assert_eq!(slow.peek(until), Err(until + LONGEST_PAUSE));
+    }
+
+    #[test]
+    fn a_queue_that_never_began_anything_is_not_stopped_by_a_refusal() {
+        let mut slow = Slow::new();
+        slow.refused(None, START);
+        assert_eq!(slow.begin(START), Ok(()));
+        assert_eq!(slow.begin(START), Err(START + Duration::from_secs(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_speed_stays_between_its_bounds_and_comes_back(steps in proptest::collection::vec((0u64..3000, any::<bool>(), 0u64..5), 1..200)) {
+            let (mut slow, mut now) = busy();
+            for (millis, refused, after) in steps {
+                now += Duration::from_millis(millis);
+                if refused {
+                    slow.refused((after > 2).then(|| Duration::from_secs(after)), now);
+                } else if let Err(next) = slow.begin(now) {
+                    prop_assert!(next > now);
+                }
+                let speed = slow.speed(now);
+                prop_assert!((LEAST..=1.0).contains(&speed), "{speed}");
+            }
+            let quiet = now + Duration::from_secs(4 + 10);
+            prop_assert_eq!((slow.speed(quiet), slow.peek(quiet)), (1.0, Ok(())));
+        }
+    }
+}

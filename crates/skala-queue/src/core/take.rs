@@ -165,7 +165,7 @@ impl Core {
         self.keys.release(key.hash, Some(id));
         let name = self.queues[usize::from(queue.0)].settings.name.clone();
         let tenant = self.tenants.name(tenant).clone();
-        self.record(queue, Change::Unkey { queue: name, tenant, key: key.text.unwrap_or_default() });
+        self.record(queue, Change::Unkey { task: id, queue: name, tenant, key: key.text.unwrap_or_default() });
     }
 }
 

@@ -12,6 +12,7 @@
 //! Tested: `tests` below against a naive model.
 
 mod links;
+mod marks;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use skala_types::Time;
 
 use crate::PRIORITIES;
 use links::{Links, NONE};
+use marks::Marks;
 
 /// Classes: priorities 0 to 10.
 const CLASSES: usize = *PRIORITIES.end() as usize + 1;
@@ -52,10 +54,12 @@ pub struct Ready {
     tenants: Vec<Tenant>,
     classes: [Class; CLASSES],
     /// When the class of a tenant's first task rises.
-    rises: BTreeSet<(Time, u32)>,
-    /// Heads of lanes by waiting time.
-    oldest: BTreeSet<(Time, u32)>,
+    rises: Marks,
+    /// Since when the heads of lanes wait.
+    oldest: Marks,
     len: usize,
+    /// Tenants that the last pop passed over.
+    kept_back: Vec<u32>,
 }
 
 /// Tasks of one tenant and priority, in the order in which they came.
@@ -90,10 +94,10 @@ struct Place {
     rises: Option<Time>,
 }
 
-/// Tenants whose first task is of one class.
+/// Tenants whose first task is of one class, by start tag, and where these are equal by the task's key.
 #[derive(Clone, Debug, Default)]
 struct Class {
-    order: BTreeSet<(u64, Key, u32)>,
+    order: BTreeSet<(u64, u64, u32)>,
     /// Start tag of the task last served.
     virtual_time: u64,
 }
@@ -108,9 +112,10 @@ impl Ready {
             free_lanes: NONE,
             tenants: Vec::new(),
             classes: std::array::from_fn(|_| Class::default()),
-            rises: BTreeSet::new(),
-            oldest: BTreeSet::new(),
+            rises: Marks::default(),
+            oldest: Marks::default(),
             len: 0,
+            kept_back: Vec::new(),
         }
     }
 
@@ -168,34 +173,41 @@ impl Ready {
         self.linked(lane, slot, NONE, head, now);
     }
 
-    /// Takes the next task whose tenant may begin one. `eligible` is asked once per tenant, in order, until it says yes.
+    /// Takes the next task whose tenant may begin one. `eligible` is asked once per tenant, in order, until it says yes; a tenant that
+    /// may not loses a turn, so that it is not asked again at once. For a tenant that stays at a limit, [`Ready::set_aside`] is better:
+    /// when none may, all that are not aside were asked.
     pub fn pop(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u32> {
-        let (class, tag, tenant) = self.first(now, eligible)?;
+        let mut kept_back = std::mem::take(&mut self.kept_back);
+        kept_back.clear();
+        let first = self.first(now, eligible, &mut kept_back);
+        if first.is_some() {
+            kept_back.iter().for_each(|tenant| self.lose_turn(*tenant));
+        }
+        self.kept_back = kept_back;
+        let (class, tag, tenant) = first?;
         // A tenant that was kept back by a limit stands behind the virtual time: it saves nothing up by that either.
         let virtual_time = &mut self.classes[usize::from(class)].virtual_time;
         *virtual_time = tag.max(*virtual_time);
         let state = &mut self.tenants[tenant as usize];
-        let finish = *virtual_time + COST / u64::from(state.weight);
+        let finish = *virtual_time + state.cost();
         match state.finish.iter_mut().find(|(of, _)| *of == class) {
             Some(known) => known.1 = finish,
             None => state.finish.push((class, finish)),
         }
-        let (lane, _) = self.head_lane(tenant)?;
-        let slot = self.lanes[lane as usize].head;
+        let slot = self.next_of(tenant)?;
         self.unlink(slot, now);
         Some(slot)
     }
 
     /// The task that [`Ready::pop`] would take.
     pub fn peek(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u32> {
-        let (_, _, tenant) = self.first(now, eligible)?;
-        let (lane, _) = self.head_lane(tenant)?;
-        Some(self.lanes[lane as usize].head)
+        let (_, _, tenant) = self.first(now, eligible, &mut Vec::new())?;
+        self.next_of(tenant)
     }
 
     /// The class of the task that [`Ready::pop`] would take.
     pub fn top_class(&mut self, now: Time, eligible: impl FnMut(TenantIndex) -> bool) -> Option<u8> {
-        self.first(now, eligible).map(|(class, _, _)| class)
+        self.first(now, eligible, &mut Vec::new()).map(|(class, _, _)| class)
     }
 
     /// Takes a task out, wherever it stands. Whether it was there.
@@ -214,7 +226,7 @@ impl Ready {
 
     /// Since when the task that waits longest is ready, on the monotonic clock.
     pub fn oldest(&self) -> Option<Time> {
-        self.oldest.first().map(|(since, _)| *since)
+        self.oldest.first().map(|(since, _)| since)
     }
 
     /// Ready tasks of a tenant.
@@ -333,15 +345,16 @@ impl Ready {
         }
     }
 
-    /// Keeps the index of heads by age.
     fn set_head(&mut self, lane: u32, head: u32) {
-        let old = std::mem::replace(&mut self.lanes[lane as usize].head, head);
-        if old != NONE {
-            self.oldest.remove(&(self.links.since(old), lane));
-        }
+        self.lanes[lane as usize].head = head;
         if head != NONE {
-            self.oldest.insert((self.links.since(head), lane));
+            self.oldest.add(self.links.since(head), lane);
         }
+        let (lanes, links) = (&self.lanes, &self.links);
+        self.oldest.tidy(lanes.len(), |since, lane| {
+            let head = lanes[lane as usize].head;
+            head != NONE && links.since(head) == since
+        });
     }
 
     /// The lane with the tenant's next task, and that task's key.
@@ -375,17 +388,16 @@ impl Ready {
         let place = self.place(tenant, now);
         let old = std::mem::replace(&mut self.tenants[tenant as usize].place, place);
         if let Some(old) = old {
-            self.classes[usize::from(old.class)].order.remove(&(old.tag, old.key, tenant));
-            if let Some(at) = old.rises.filter(|at| place.and_then(|place| place.rises) != Some(*at)) {
-                self.rises.remove(&(at, tenant));
-            }
+            self.classes[usize::from(old.class)].order.remove(&(old.tag, old.key.1, tenant));
         }
         if let Some(place) = place {
-            self.classes[usize::from(place.class)].order.insert((place.tag, place.key, tenant));
-            if let Some(at) = place.rises.filter(|at| old.and_then(|old| old.rises) != Some(*at)) {
-                self.rises.insert((at, tenant));
-            }
+            self.classes[usize::from(place.class)].order.insert((place.tag, place.key.1, tenant));
         }
+        if let Some(at) = place.and_then(|place| place.rises).filter(|at| old.and_then(|old| old.rises) != Some(*at)) {
+            self.rises.add(at, tenant);
+        }
+        let tenants = &self.tenants;
+        self.rises.tidy(tenants.len(), |at, tenant| tenants[tenant as usize].place.is_some_and(|place| place.rises == Some(at)));
     }
 
     fn place(&self, tenant: u32, now: Time) -> Option<Place> {
@@ -406,7 +418,7 @@ impl Ready {
 
     /// Tenants whose first task has waited for long enough rise by classes.
     fn rise(&mut self, now: Time) {
-        while let Some(&(at, tenant)) = self.rises.first() {
+        while let Some((at, tenant)) = self.rises.first() {
             if at > now {
                 return;
             }
@@ -414,13 +426,38 @@ impl Ready {
         }
     }
 
-    /// The tenant that is served next: its class, its tag, itself.
-    fn first(&mut self, now: Time, mut eligible: impl FnMut(TenantIndex) -> bool) -> Option<(u8, u64, u32)> {
+    /// The tenant that is served next: its class, its tag, itself; and those before it that are not eligible.
+    fn first(
+        &mut self,
+        now: Time,
+        mut eligible: impl FnMut(TenantIndex) -> bool,
+        kept_back: &mut Vec<u32>,
+    ) -> Option<(u8, u64, u32)> {
         self.rise(now);
-        let classes = self.classes.iter().enumerate().rev();
-        let tenants =
-            classes.flat_map(|(class, state)| state.order.iter().map(move |(tag, _, tenant)| (class as u8, *tag, *tenant)));
-        tenants.into_iter().find(|(_, _, tenant)| eligible(TenantIndex(*tenant)))
+        for (class, state) in self.classes.iter().enumerate().rev() {
+            for (tag, _, tenant) in &state.order {
+                if eligible(TenantIndex(*tenant)) {
+                    return Some((class as u8, *tag, *tenant));
+                }
+                kept_back.push(*tenant);
+            }
+        }
+        None
+    }
+
+    /// As if the tenant had been served, except that its task stays.
+    fn lose_turn(&mut self, tenant: u32) {
+        let state = &mut self.tenants[tenant as usize];
+        let cost = state.cost();
+        let Some(place) = &mut state.place else { return };
+        let class = &mut self.classes[usize::from(place.class)];
+        class.order.remove(&(place.tag, place.key.1, tenant));
+        place.tag = place.tag.max(class.virtual_time) + cost;
+        class.order.insert((place.tag, place.key.1, tenant));
+    }
+
+    fn next_of(&self, tenant: u32) -> Option<u32> {
+        self.head_lane(tenant).map(|(lane, _)| self.lanes[lane as usize].head)
     }
 
     /// Tasks at the beginning of a lane for which something holds.
@@ -433,6 +470,11 @@ impl Ready {
 impl Tenant {
     fn new() -> Tenant {
         Tenant { lanes: NONE, weight: 1, place: None, aside: false, finish: Vec::new() }
+    }
+
+    /// What one task adds to its tag.
+    fn cost(&self) -> u64 {
+        COST / u64::from(self.weight)
     }
 
     fn finished(&self, class: u8) -> u64 {

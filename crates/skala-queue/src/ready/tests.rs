@@ -40,6 +40,10 @@ impl Model {
         Model { aging, tasks: Vec::new(), weights, places, finish, virtual_time: [0; CLASSES], pushed: 0 }
     }
 
+    fn weight(&self, tenant: u32) -> u64 {
+        u64::from(self.weights.get(&tenant).copied().unwrap_or(1))
+    }
+
     fn class(&self, task: Task, now: Time) -> u8 {
         let steps = if self.aging.is_zero() { 0 } else { now.since(task.since).as_nanos() / self.aging.as_nanos() };
         (u128::from(task.priority) + steps).min(10) as u8
@@ -92,16 +96,20 @@ impl Model {
         }
         let order = |(tenant, (class, tag)): &(u32, (u8, u64))| {
             let head = self.head(*tenant).expect("a place has a task");
-            let below = if self.aging.is_zero() { 10 - head.priority } else { 0 };
             let since = if self.aging.is_zero() { head.since } else { head.since + self.aging * u32::from(10 - head.priority) };
-            (10 - class, *tag, below, since, *tenant)
+            (10 - class, *tag, since, *tenant)
         };
-        let places = self.places.iter().map(|(tenant, place)| (*tenant, *place)).filter(|(tenant, _)| eligible(*tenant));
-        let (tenant, (class, tag)) = places.min_by_key(order)?;
+        let mut places: Vec<(u32, (u8, u64))> = self.places.iter().map(|(tenant, place)| (*tenant, *place)).collect();
+        places.sort_by_key(order);
+        let chosen = places.iter().position(|(tenant, _)| eligible(*tenant))?;
+        for (tenant, (class, tag)) in &places[..chosen] {
+            let tag = tag.max(&self.virtual_time[usize::from(*class)]) + COST / self.weight(*tenant);
+            self.places.insert(*tenant, (*class, tag));
+        }
+        let (tenant, (class, tag)) = places[chosen];
         let start = tag.max(self.virtual_time[usize::from(class)]);
         self.virtual_time[usize::from(class)] = start;
-        let weight = u64::from(self.weights.get(&tenant).copied().unwrap_or(1));
-        self.finish.insert((tenant, class), start + COST / weight);
+        self.finish.insert((tenant, class), start + COST / self.weight(tenant));
         let slot = self.head(tenant)?.slot;
         self.remove(slot, now);
         Some(slot)
@@ -163,7 +171,7 @@ proptest! {
         }
         let rest = drain(&mut ready, now);
         prop_assert_eq!(rest.len(), model.tasks.len());
-        prop_assert!(ready.is_empty() && ready.oldest().is_none() && ready.rises.is_empty());
+        prop_assert!(ready.is_empty() && ready.oldest().is_none() && ready.rises.first().is_none());
     }
 
     #[test]

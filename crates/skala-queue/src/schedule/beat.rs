@@ -223,3 +223,7 @@ impl Range {
         lower.parse().ok().or_else(named).filter(|n| (self.least..=self.most).contains(n))
     }
 }
+
+#[cfg(test)]
+#[path = "beat_tests.rs"]
+mod tests;

@@ -25,6 +25,11 @@ pub const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 const LONGEST_PERIOD: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// Longest cron text, in bytes.
 const LONGEST_TEXT: usize = 200;
+/// Characters of a text that an error shows.
+const SHOWN: usize = 60;
+const HOUR: Duration = Duration::from_secs(3600);
+/// So many hours are tried where croner finds nothing.
+const HOURS_LEFT_OUT: u32 = 72;
 /// Most times of day that are looked for one by one.
 const MOST_TIMES_OF_DAY: usize = 48;
 
@@ -81,7 +86,7 @@ impl Timetable {
 
     fn of_cron(text: &str, zone: &str, both_days: bool) -> Result<Timetable, TimetableError> {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-        let refused = || TimetableError::Cron(text.to_owned());
+        let refused = || TimetableError::Cron(text.chars().take(SHOWN).collect());
         if text.len() > LONGEST_TEXT || !matches!(fields.len(), 5 | 6) {
             return Err(refused());
         }
@@ -123,12 +128,17 @@ impl Timetable {
         match &self.kind {
             Kind::At(time) => (*time > after).then_some(*time),
             Kind::Every(period) => (after.as_nanos() / period).checked_add(1)?.checked_mul(*period).map(Time::from_nanos),
-            Kind::Cron(crons) => {
-                let local = self.local(after)?;
-                let next = |cron: &Cron| from_local(&cron.find_next_occurrence(&local, false).ok()?);
-                crons.iter().filter_map(next).filter(|next| *next > after).min()
-            }
+            Kind::Cron(crons) => crons.iter().filter_map(|cron| self.next_of(cron, after)).min(),
         }
+    }
+
+    /// croner finds nothing behind a day that a zone left out whole (Samoa, 30 December 2011): it is asked again from the hours after.
+    fn next_of(&self, cron: &Cron, after: Time) -> Option<Time> {
+        let found = |from: Time| {
+            let next = cron.find_next_occurrence(&self.local(from)?, false).ok()?;
+            from_local(&next).filter(|next| *next > after)
+        };
+        (0..=HOURS_LEFT_OUT).find_map(|hour| found(after + HOUR * hour))
     }
 
     /// The last time up to a moment, that moment included.
@@ -196,3 +206,7 @@ fn times_of_day(fields: &[&str]) -> Vec<Vec<String>> {
     }
     times.into_iter().map(|time| time.into_iter().chain(of_day.iter().map(|f| (*f).to_owned())).collect()).collect()
 }
+
+#[cfg(test)]
+#[path = "timetable_tests.rs"]
+mod tests;
