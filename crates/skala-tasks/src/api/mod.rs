@@ -1,34 +1,17 @@
-//! The HTTP API.
+//! The HTTP API: tasks in, tasks out, and questions.
+//!
+//! Decides: nothing about tasks. It reads documents, asks [`crate::Tasks`], and says what was wrong in a way that tells what to do.
+//! Method: hyper's HTTP/1.1 with a table of routes; bodies stay the JSON text that the producer sent.
+//! Tested: `tests/it/api`, over sockets; `routes::tests` holds the OpenAPI document against the table.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+mod answer;
+mod calls;
+mod problem;
+mod quantity;
+mod read;
+mod receive;
+mod routes;
+mod server;
+mod write;
 
-use crate::{StartError, Tasks};
-
-/// A bound socket.
-pub(crate) struct Listener(std::net::TcpListener);
-
-/// The running API.
-pub(crate) struct Server;
-
-impl Listener {
-    pub(crate) fn bind(at: SocketAddr, token: Option<&str>) -> Result<Listener, StartError> {
-        if token.is_none() && !at.ip().is_loopback() {
-            return Err(StartError::Token(at));
-        }
-        let listen = |source| StartError::Listen { address: at, source };
-        std::net::TcpListener::bind(at).map(Listener).map_err(listen)
-    }
-
-    pub(crate) fn url(&self) -> String {
-        self.0.local_addr().map(|at| format!("http://{at}")).unwrap_or_default()
-    }
-
-    pub(crate) fn serve(self, _: &Arc<Tasks>) -> Server {
-        Server
-    }
-}
-
-impl Server {
-    pub(crate) async fn close(self) {}
-}
+pub(crate) use server::{Listener, Server};

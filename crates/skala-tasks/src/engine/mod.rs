@@ -27,9 +27,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use skala_queue::{
-    Ack, Answer, Change, CoreEvent, Enqueued, Fence, Firing, LeaseError, Nack, NewTask, Now, Phase, QueueId, QueueSettings,
-    QueueStats, Restored, TaskId, Why,
+    Ack, Answer, Change, CoreEvent, Enqueued, Fence, Firing, Label, LeaseError, Nack, NewTask, Now, Phase, QueueId,
+    QueueSettings, QueueStats, Restored, TaskId, Why,
 };
 use skala_types::Text;
 use tokio::sync::{Notify, broadcast, watch};
@@ -76,7 +77,8 @@ impl Tasks {
         let (thread, api) = (Mutex::new(Some(thread)), Mutex::new(None));
         let tasks = Arc::new(Tasks { shared, url, stop, thread, timer, api });
         if let Some(listener) = listener {
-            let server = listener.serve(&tasks);
+            let at = listener.at();
+            let server = listener.serve(&tasks).map_err(|source| StartError::Listen { address: at, source })?;
             *tasks.api.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         }
         Ok(tasks)
@@ -294,6 +296,25 @@ impl Tasks {
     /// When there is none, or the store cannot be read.
     pub async fn task(&self, id: TaskId) -> Result<TaskView, TasksError> {
         look::task(&self.shared, id).await
+    }
+
+    /// A task's label and body, while it is kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn body(&self, id: TaskId) -> Result<Option<(Label, Bytes)>, TasksError> {
+        let read = self.shared.leading()?.readers.read(move |reader| reader.bodies(&[id])).await?;
+        Ok(read.into_iter().next().flatten())
+    }
+
+    /// Where a task that was listed is now.
+    pub fn phase(&self, stored: &Stored) -> Phase {
+        let phase = stored.row.progressed.phase;
+        if stored.ended.is_some() {
+            return phase;
+        }
+        let live = |inner: &Inner, now| inner.core.ask(stored.row.id, now).map(|asked| asked.phase);
+        self.shared.leading().ok().and_then(|term| term.ask(live)).unwrap_or(phase)
     }
 
     /// Tells of a task's progress and end: its value changes each time that [`Tasks::task`] would answer otherwise.

@@ -218,11 +218,6 @@ impl Term {
         store
     }
 
-    /// Asks the leading thread to end this term.
-    pub(crate) fn close(&self) {
-        self.say_over(Over::Closing);
-    }
-
     fn say_over(&self, over: Over) {
         // Nobody listens once the term is over.
         let _ = self.over.lock().unwrap_or_else(PoisonError::into_inner).send(over);
