@@ -24,7 +24,8 @@ pub(crate) use hpa::whole_percent;
 pub use money::BudgetOf;
 pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
-pub use tasks::{CeleryQueue, Delivery, MisfirePolicy, ScheduleTiming, ScheduledRequest, TaskQueue, TaskSchedule};
+pub(crate) use tasks::timetable;
+pub use tasks::{CeleryQueue, Delivery, ScheduledRequest, TaskQueue, TaskSchedule};
 pub use vertical::VerticalAxis;
 pub(crate) use vertical::resources as vertical_resources;
 

@@ -45,6 +45,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         metrics.push(entry);
         positions.push(None);
     }
+    let wakes_by = wakes_by(service, &metrics);
     let spec = PolicySpec {
         min_replicas: Replicas(a.min_replicas),
         max_replicas: Replicas(a.max_replicas),
@@ -59,6 +60,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         cooldown: a.cooldown.map(Duration::from),
         initial_cooldown: a.initial_cooldown.get(),
         jump_to_idle: a.jump_to_idle,
+        wakes_by,
         windows: a.windows.iter().map(window).collect(),
         repairs: repairs(a.repairs.unwrap_or_default()),
         service_guess: service.service_time,
@@ -100,6 +102,12 @@ fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
     std::iter::once(MetricSpec::Latency { quantile, target: latency }.into()).chain(cpu).collect()
 }
 
+/// Queues that the service works on and that no metric is about.
+fn wakes_by(service: &Service, metrics: &[MetricEntry]) -> Vec<Text> {
+    let measured = |queue: &str| metrics.iter().any(|m| matches!(&m.what, MetricSpec::Queue { name, .. } if **name == *queue));
+    service.works_on.iter().map(|works| works.queue.as_str()).filter(|queue| !measured(queue)).map(Text::from).collect()
+}
+
 /// Lengths of the queues that the service works on.
 fn queues(service: &Service) -> impl Iterator<Item = MetricEntry> + '_ {
     let entry = |works: &WorksOn| {
@@ -113,6 +121,7 @@ fn queues(service: &Service) -> impl Iterator<Item = MetricEntry> + '_ {
 fn entries(metric: Metric<'_>, service: &Service, a: &Autoscaling, tolerance: f64) -> Vec<MetricEntry> {
     let (activation, fallback) = match &metric.measure {
         Measure::Outside(outside) => (Some(outside.activation), outside.fallback.or(a.fallback)),
+        Measure::Queue(_) => (None, a.fallback),
         _ => (None, None),
     };
     let options = MetricOptions {

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
+use skala_queue::schedule::{Misfire, Overlap, ScheduleSettings, Timetable, TimetableError};
 use skala_queue::{Alarm, Ceiling, CeilingOf, Durability, Keep, Per, QueueSettings, Rate, Retry};
-use skala_types::{ServiceName, Text, Time};
+use skala_types::{ServiceName, Text};
 
 use crate::model::{self, HttpTarget, Platform, Queue, QueueDurability, Schedule, Way};
 use crate::scalar::{self, EnvValue, Secret, Spend};
@@ -81,12 +82,10 @@ pub struct CeleryQueue {
 }
 
 /// A schedule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TaskSchedule {
-    /// Its name.
-    pub name: Text,
-    /// When it fires.
-    pub timing: ScheduleTiming,
+    /// Its name, when it fires, and by which rules.
+    pub settings: ScheduleSettings,
     /// The queue that gets the tasks; the hidden one of the service for a request.
     pub queue: Text,
     /// The request, for one to a service.
@@ -97,43 +96,8 @@ pub struct TaskSchedule {
     pub tenant: Text,
     /// Tasks each time.
     pub tasks: u32,
-    /// What becomes of missed times.
-    pub misfire: MisfirePolicy,
-    /// Missed times that are older are skipped.
-    pub catch_up: Duration,
-    /// What becomes of a time while a task of the one before has not ended.
-    pub overlap: model::Overlap,
-    /// Most that its tasks may cost; also in the queue's settings.
+    /// Most that its tasks may cost; also among the queue's [`QueueSettings::schedule_ceilings`].
     pub budget: Option<Ceiling>,
-    /// The file says that it makes nothing.
-    pub paused: bool,
-}
-
-/// When a schedule fires.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScheduleTiming {
-    /// At cron times.
-    Cron {
-        /// Five fields, or six with the seconds first.
-        text: String,
-        /// IANA name of the zone in which they are read.
-        zone: String,
-    },
-    /// Each time so long after the one before, counted from 1970-01-01 UTC.
-    Every(Duration),
-    /// Once.
-    At(Time),
-}
-
-/// What becomes of missed times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MisfirePolicy {
-    /// They are lost.
-    Skip,
-    /// One for all of them.
-    Once,
-    /// So many of the latest are made up for.
-    All(u32),
 }
 
 /// A request that a schedule makes.
@@ -302,37 +266,45 @@ fn ceiling(of: CeilingOf, spend: Spend) -> Ceiling {
 
 fn task_schedule(name: &str, schedule: &Schedule) -> Option<TaskSchedule> {
     let body = schedule.http.as_ref().map_or(&schedule.body, |http| &http.body);
-    Some(TaskSchedule {
+    let settings = ScheduleSettings {
         name: name.into(),
-        timing: timing(schedule.timing()?),
+        timetable: timetable(schedule)?.ok()?,
+        misfire: misfire(schedule.misfire),
+        catch_up: schedule.catch_up.get(),
+        overlap: match schedule.overlap {
+            model::Overlap::Allow => Overlap::Allow,
+            model::Overlap::Skip => Overlap::Skip,
+            model::Overlap::Buffer => Overlap::Buffer,
+            model::Overlap::Cancel => Overlap::Cancel,
+        },
+        paused: schedule.paused,
+    };
+    Some(TaskSchedule {
+        settings,
         queue: target(schedule)?,
         request: schedule.http.as_ref().map(request),
         body: body.clone().unwrap_or(Value::Null),
         tenant: schedule.tenant.as_str().into(),
         tasks: schedule.tasks,
-        misfire: misfire(schedule.misfire),
-        catch_up: schedule.catch_up.get(),
-        overlap: schedule.overlap,
         budget: schedule.budget.map(|spend| ceiling(CeilingOf::Schedule, spend)),
-        paused: schedule.paused,
     })
 }
 
-fn timing(timing: model::Timing<'_>) -> ScheduleTiming {
-    match timing {
-        model::Timing::Cron(cron, zone) => {
-            ScheduleTiming::Cron { text: cron.as_str().to_owned(), zone: zone.as_str().to_owned() }
-        }
-        model::Timing::Every(period) => ScheduleTiming::Every(period.get()),
-        model::Timing::At(moment) => ScheduleTiming::At(moment.time()),
-    }
+/// When a schedule fires; `None` when the file does not say it in one way.
+pub(crate) fn timetable(schedule: &Schedule) -> Option<Result<Timetable, TimetableError>> {
+    let zone = schedule.timezone.as_str();
+    Some(match schedule.timing()? {
+        model::Timing::Cron(cron, _) => Timetable::cron(cron.as_str(), zone),
+        model::Timing::Every(period) => Timetable::every(period.get(), zone),
+        model::Timing::At(moment) => Timetable::at(moment.time(), zone),
+    })
 }
 
-fn misfire(misfire: model::Misfire) -> MisfirePolicy {
+fn misfire(misfire: model::Misfire) -> Misfire {
     match (misfire, misfire.all()) {
-        (_, Some(most)) => MisfirePolicy::All(most),
-        (model::Misfire::Word(model::MisfireWord::Skip), None) => MisfirePolicy::Skip,
-        _ => MisfirePolicy::Once,
+        (_, Some(most)) => Misfire::All(most),
+        (model::Misfire::Word(model::MisfireWord::Skip), None) => Misfire::Skip,
+        _ => Misfire::Once,
     }
 }
 

@@ -36,6 +36,7 @@ fn what_the_grammar_takes() {
         GOOD,
         expect![[r#"
             skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+            skala.yaml:4:3: warning[W0807] services.worker: tasks of `ingestion` may take 10m, and a replica that stops has 30s (what runs longer is cut, and done again by another replica) -> use `drain: 10m`, or lower the queue's `timeout`
             skala.yaml:4:21: warning[W0402] services.worker.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
         "#]],
     );
@@ -67,16 +68,16 @@ capacity:
 "#,
         expect![[r#"
             skala.yaml:3:18: warning[W0402] services.api.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
-            skala.yaml:4:21: warning[W0402] services.worker.command: the command does not mention $PORT (each replica must listen on its own port; this is fine if the program reads the PORT variable) -> add it, such as `--bind 127.0.0.1:$PORT`
+            skala.yaml:4:3: warning[W0807] services.worker: tasks of `four` may take 10m, and a replica that stops has 30s (what runs longer is cut, and done again by another replica) -> use `drain: 10m`, or lower the queue's `timeout`
             skala.yaml:10:28: error[E0801] queues.one.deliver.service: there is no service `wroker` -> did you mean `worker`?
             skala.yaml:11:28: error[E0802] queues.two.deliver.service: the servers of `theirs` are run by somebody else (skala does not know how many there are to work on tasks) -> deliver to a service that skala runs
             skala.yaml:11:42: error[E0802] queues.two.deliver.path: the path has no leading slash -> start it with `/`, such as `/tasks/ingest`
             skala.yaml:11:55: error[E0802] queues.two.timeout: no attempt ends within a timeout of zero -> use `10m`
             skala.yaml:11:76: error[E0802] queues.two.retry.initial: the first pause is zero (failed work would come again at once, and again) -> use `1s` or more
-            skala.yaml:12:3: error[E0203] queues.three: `deliver` is missing -> add `deliver:` with a mapping whose keys are service and path
+            skala.yaml:12:3: error[E0203] queues.three: `deliver` is missing -> add `deliver:` with a mapping whose keys are service, path, command and celery
             skala.yaml:12:34: error[E0206] queues.three.concurrencyPerReplica: the number is out of range -> use 1 to 1000
             skala.yaml:13:64: error[E0802] queues.four.retry.max: the longest pause of 10s is shorter than the first of 1m -> use `1m` or more
-            skala.yaml:16:15: error[E0204] schedules.day.cron: `0 2 * *` does not have five fields (a cron time is wanted here) -> write minute, hour, day of the month, month and day of the week, like `0 8 * * MON-FRI`, `30 22 * * *`
+            skala.yaml:16:15: error[E0204] schedules.day.cron: `0 2 * *` does not have five fields, or six with the seconds first (a cron time is wanted here) -> write minute, hour, day of the month, month and day of the week, like `0 2 * * *`, `30 0 2 * * MON-FRI` with seconds
             skala.yaml:16:36: error[E0204] schedules.day.timezone: `Europe/Berlim` is not the name of a time zone -> did you mean `Europe/Berlin`?
             skala.yaml:18:3: error[E0803] capacity.queues: the shares of all queues are more than 100% (an arrival belongs to one of them) -> lower one of them
             skala.yaml:18:46: error[E0803] capacity.queues.four.share: the share is out of range -> use 0% to 100%

@@ -1,33 +1,13 @@
-//! Checks of `queues` and `schedules`, and of what `capacity` says of them, of providers and of calls.
-//!
-//! Decides: E0801 names that do not exist, E0802 settings of a queue that contradict, E0803 settings of calls that do.
+//! Checks of what `capacity` says of queues, of providers and of calls.
 
 use std::time::Duration;
 
-use super::Cx;
+use super::{Cx, retry, unknown};
 use crate::model::{Calls, Platform};
 use crate::problem::Text;
-use crate::scalar::{Dur, Percent};
-use crate::suggest::{list, nearest};
+use crate::scalar::Percent;
 
 pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
-    for (name, queue) in &platform.queues {
-        let at = format!("queues.{name}");
-        if queue.timeout.get().is_zero() {
-            let text = Text::new("no attempt ends within a timeout of zero").fix("use `10m`");
-            cx.report("E0802", &format!("{at}.timeout"), text);
-        }
-        retry(queue.retry.initial, queue.retry.max, &format!("{at}.retry"), "E0802", cx);
-    }
-    for (name, schedule) in &platform.schedules {
-        if let Some(queue) = &schedule.queue {
-            unknown("queue", queue, platform.queues.keys(), &format!("schedules.{name}.queue"), cx);
-        }
-    }
-    capacity(platform, cx);
-}
-
-fn capacity(platform: &Platform, cx: &mut Cx<'_>) {
     let Some(capacity) = &platform.capacity else { return };
     let mut shares = 0;
     for (name, queue) in &capacity.queues {
@@ -76,29 +56,4 @@ fn calls(platform: &Platform, calls: &Calls, at: &str, cx: &mut Cx<'_>) {
     for name in calls.databases.keys() {
         unknown("database", name, platform.databases.keys(), &format!("{at}.databases.{name}"), cx);
     }
-}
-
-fn retry(initial: Dur, max: Dur, at: &str, code: &'static str, cx: &mut Cx<'_>) {
-    if initial.get().is_zero() {
-        let text = Text::new("the first pause is zero").because("failed work would come again at once, and again");
-        cx.report(code, &format!("{at}.initial"), text.fix("use `1s` or more"));
-    }
-    if max < initial {
-        let text = Text::new(format!("the longest pause of {max} is shorter than the first of {initial}"));
-        cx.report(code, &format!("{at}.max"), text.fix(format!("use `{initial}` or more")));
-    }
-}
-
-fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a String> + Clone, at: &str, cx: &mut Cx<'_>) {
-    let section = if what == "queue" { "queues".to_owned() } else { format!("{what}s") };
-    if names.clone().any(|n| n == name) || cx.broken(&section) || cx.broken(&format!("{section}.{name}")) {
-        return;
-    }
-    let names = names.map(String::as_str);
-    let help = match nearest(name, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if names.clone().next().is_none() => format!("add `{section}: {{{name}: ...}}` to the file"),
-        None => format!("the {section} are {}", list(names)),
-    };
-    cx.report("E0801", at, Text::new(format!("there is no {what} `{name}`")).fix(help));
 }
