@@ -64,7 +64,8 @@ fn drain(core: &mut Core, batches: u64, from: u64) -> (Duration, Duration) {
         assert_eq!(leased.len(), 128);
         let begun = Instant::now();
         for one in leased {
-            let answer = core.ack(Ack { id: one.id, fence: one.fence, result: None, cost: None }, now(from + n)).expect("is held");
+            let answer =
+                core.ack(Ack { id: one.id, fence: one.fence, result: None, cost: None }, now(from + n)).expect("is held");
             core.committed(answer.seq);
         }
         acking += begun.elapsed();

@@ -151,6 +151,7 @@ impl Core {
         let (id, tenant) = (task.queue, task.tenant);
         let queue = self.of(id);
         queue.limits.end(tenant, lease.instance);
+        queue.set_aside(tenant, now.at);
         queue.totals.attempt.add(now.at.since(lease.began));
         self.settle(slot, std::mem::take(&mut lease.reserved), cost.unwrap_or(estimate), now);
         self.wake(id);
@@ -291,7 +292,8 @@ impl super::queue::Queue {
 
 /// At most so many bytes of a text, whole characters.
 pub(super) fn clipped(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 fn bounded(mut death: Death) -> Death {

@@ -31,6 +31,10 @@ impl Line {
         self.ready.set_weight(TenantIndex(tenant), weight);
     }
 
+    pub(super) fn set_aside(&mut self, tenant: u32, aside: bool, now: Time) {
+        self.ready.set_aside(TenantIndex(tenant), aside, now);
+    }
+
     pub(super) fn forget(&mut self, tenant: u32) {
         self.ready.forget(TenantIndex(tenant));
     }

@@ -13,7 +13,7 @@ use skala_types::Time;
 
 use super::{Core, CoreEvent, Now, QueueId, TaskId};
 use crate::ledger::{Exceeded, Payer, Reservation};
-use crate::{Account, Change, Phase};
+use crate::{Account, Ceiling, CeilingOf, Change, Phase};
 
 /// Tasks that come back at most when one attempt is settled.
 const BACK_AT_ONCE: usize = 16;
@@ -66,12 +66,20 @@ impl Core {
     pub(super) fn reserve(&mut self, slot: u32, wall: Time) -> Result<Reservation, Exceeded> {
         let task = &self.tasks[slot];
         let settings = &self.queues[usize::from(task.queue.0)].settings;
-        if settings.ceilings.is_empty() {
+        let schedule = task.more.as_ref().and_then(|m| m.schedule.as_ref());
+        let own = schedule.and_then(|schedule| settings.schedule_ceilings.get(schedule));
+        if settings.ceilings.is_empty() && own.is_none() {
             return Ok(Reservation::default());
         }
-        let schedule = task.more.as_ref().and_then(|m| m.schedule.as_ref());
         let payer = Payer { queue: &settings.name, tenant: self.tenants.name(task.tenant), schedule };
-        self.ledger.reserve(payer, &settings.ceilings, task.cost, wall)
+        match own {
+            None => self.ledger.reserve(payer, &settings.ceilings, task.cost, wall),
+            Some(own) => {
+                let mut ceilings = settings.ceilings.clone();
+                ceilings.push(Ceiling { of: CeilingOf::Schedule, ..*own });
+                self.ledger.reserve(payer, &ceilings, task.cost, wall)
+            }
+        }
     }
 
     /// An attempt has ended and cost this much.

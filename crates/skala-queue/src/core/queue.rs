@@ -107,8 +107,25 @@ impl Queue {
     pub(super) fn set(&mut self, settings: QueueSettings, now: Time) {
         self.limits.set(&settings);
         self.ready.set_aging(settings.aging, now);
-        self.settings = settings;
+        let had_limit = std::mem::replace(&mut self.settings, settings).per_tenant.is_some();
         self.gone = false;
+        if had_limit || self.settings.per_tenant.is_some() {
+            let busy: Vec<u32> = self.limits.tenants.keys().copied().collect();
+            busy.into_iter().for_each(|tenant| self.settle_tenant(tenant, now));
+        }
+    }
+
+    /// A tenant that has all that it may is set aside until one of its attempts ends, so that it is not asked about each time.
+    pub(super) fn set_aside(&mut self, tenant: u32, now: Time) {
+        if self.settings.per_tenant.is_some() {
+            self.settle_tenant(tenant, now);
+        }
+    }
+
+    fn settle_tenant(&mut self, tenant: u32, now: Time) {
+        let held = self.limits.tenants.get(&tenant).copied().unwrap_or(0);
+        let full = self.settings.per_tenant.is_some_and(|most| held >= most);
+        self.ready.set_aside(tenant, full, now);
     }
 
     pub(super) fn count(&self, phase: Phase) -> u64 {

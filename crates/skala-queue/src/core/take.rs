@@ -109,6 +109,7 @@ impl Core {
         let task = &self.tasks[slot];
         let queue = &mut self.queues[usize::from(task.queue.0)];
         queue.limits.begin(task.tenant, asker.instance, now.at);
+        queue.set_aside(task.tenant, now.at);
         queue.totals.attempts += 1;
         queue.totals.begins.count(1, now.at);
         let settings = &queue.settings;

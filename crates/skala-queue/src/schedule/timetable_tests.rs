@@ -14,154 +14,285 @@ fn check(cron: &str, zone: &str, after: &str, expected: Expect) {
 
 #[test]
 fn a_time_of_day_in_the_gap_happens_right_after_it_and_one_that_comes_twice_happens_once() {
-    check("30 2 * * *", "Europe/Berlin", "2027-03-26T12:00:00Z", expect![[r#"
+    check(
+        "30 2 * * *",
+        "Europe/Berlin",
+        "2027-03-26T12:00:00Z",
+        expect![[r#"
         2027-03-27T02:30:00+01:00[Europe/Berlin]
         2027-03-28T03:00:00+02:00[Europe/Berlin]
         2027-03-29T02:30:00+02:00[Europe/Berlin]
-        2027-03-30T02:30:00+02:00[Europe/Berlin]"#]]);
-    check("0 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", expect![[r#"
+        2027-03-30T02:30:00+02:00[Europe/Berlin]"#]],
+    );
+    check(
+        "0 2 * * *",
+        "Europe/Berlin",
+        "2027-03-27T12:00:00Z",
+        expect![[r#"
         2027-03-28T03:00:00+02:00[Europe/Berlin]
         2027-03-29T02:00:00+02:00[Europe/Berlin]
         2027-03-30T02:00:00+02:00[Europe/Berlin]
-        2027-03-31T02:00:00+02:00[Europe/Berlin]"#]]);
-    check("30 2 * * *", "Europe/Berlin", "2027-10-29T12:00:00Z", expect![[r#"
+        2027-03-31T02:00:00+02:00[Europe/Berlin]"#]],
+    );
+    check(
+        "30 2 * * *",
+        "Europe/Berlin",
+        "2027-10-29T12:00:00Z",
+        expect![[r#"
         2027-10-30T02:30:00+02:00[Europe/Berlin]
         2027-10-31T02:30:00+02:00[Europe/Berlin]
         2027-11-01T02:30:00+01:00[Europe/Berlin]
-        2027-11-02T02:30:00+01:00[Europe/Berlin]"#]]);
-    check("30 2 * * *", "America/New_York", "2027-03-13T12:00:00Z", expect![[r#"
+        2027-11-02T02:30:00+01:00[Europe/Berlin]"#]],
+    );
+    check(
+        "30 2 * * *",
+        "America/New_York",
+        "2027-03-13T12:00:00Z",
+        expect![[r#"
         2027-03-14T03:00:00-04:00[America/New_York]
         2027-03-15T02:30:00-04:00[America/New_York]
         2027-03-16T02:30:00-04:00[America/New_York]
-        2027-03-17T02:30:00-04:00[America/New_York]"#]]);
-    check("30 1 * * *", "America/New_York", "2027-11-06T12:00:00Z", expect![[r#"
+        2027-03-17T02:30:00-04:00[America/New_York]"#]],
+    );
+    check(
+        "30 1 * * *",
+        "America/New_York",
+        "2027-11-06T12:00:00Z",
+        expect![[r#"
         2027-11-07T01:30:00-04:00[America/New_York]
         2027-11-08T01:30:00-05:00[America/New_York]
         2027-11-09T01:30:00-05:00[America/New_York]
-        2027-11-10T01:30:00-05:00[America/New_York]"#]]);
+        2027-11-10T01:30:00-05:00[America/New_York]"#]],
+    );
     // Half an hour, and at midnight.
-    check("15 2 * * *", "Australia/Lord_Howe", "2027-10-02T00:00:00Z", expect![[r#"
+    check(
+        "15 2 * * *",
+        "Australia/Lord_Howe",
+        "2027-10-02T00:00:00Z",
+        expect![[r#"
         2027-10-03T02:30:00+11:00[Australia/Lord_Howe]
         2027-10-04T02:15:00+11:00[Australia/Lord_Howe]
         2027-10-05T02:15:00+11:00[Australia/Lord_Howe]
-        2027-10-06T02:15:00+11:00[Australia/Lord_Howe]"#]]);
-    check("45 1 * * *", "Australia/Lord_Howe", "2027-04-02T12:00:00Z", expect![[r#"
+        2027-10-06T02:15:00+11:00[Australia/Lord_Howe]"#]],
+    );
+    check(
+        "45 1 * * *",
+        "Australia/Lord_Howe",
+        "2027-04-02T12:00:00Z",
+        expect![[r#"
         2027-04-03T01:45:00+11:00[Australia/Lord_Howe]
         2027-04-04T01:45:00+11:00[Australia/Lord_Howe]
         2027-04-05T01:45:00+10:30[Australia/Lord_Howe]
-        2027-04-06T01:45:00+10:30[Australia/Lord_Howe]"#]]);
-    check("0 0 * * *", "America/Sao_Paulo", "2018-11-03T00:00:00Z", expect![[r#"
+        2027-04-06T01:45:00+10:30[Australia/Lord_Howe]"#]],
+    );
+    check(
+        "0 0 * * *",
+        "America/Sao_Paulo",
+        "2018-11-03T00:00:00Z",
+        expect![[r#"
         2018-11-03T00:00:00-03:00[America/Sao_Paulo]
         2018-11-04T01:00:00-02:00[America/Sao_Paulo]
         2018-11-05T00:00:00-02:00[America/Sao_Paulo]
-        2018-11-06T00:00:00-02:00[America/Sao_Paulo]"#]]);
-    check("0 12 * * *", "Pacific/Apia", "2011-12-28T12:00:00Z", expect![[r#"
+        2018-11-06T00:00:00-02:00[America/Sao_Paulo]"#]],
+    );
+    check(
+        "0 12 * * *",
+        "Pacific/Apia",
+        "2011-12-28T12:00:00Z",
+        expect![[r#"
         2011-12-28T12:00:00-10:00[Pacific/Apia]
         2011-12-29T12:00:00-10:00[Pacific/Apia]
         2011-12-31T12:00:00+14:00[Pacific/Apia]
-        2012-01-01T12:00:00+14:00[Pacific/Apia]"#]]);
+        2012-01-01T12:00:00+14:00[Pacific/Apia]"#]],
+    );
 }
 
 #[test]
 fn several_times_of_day_are_times_of_day_each() {
-    check("30 1,2,3 * * *", "Europe/Berlin", "2027-03-27T23:00:00Z", expect![[r#"
+    check(
+        "30 1,2,3 * * *",
+        "Europe/Berlin",
+        "2027-03-27T23:00:00Z",
+        expect![[r#"
         2027-03-28T01:30:00+01:00[Europe/Berlin]
         2027-03-28T03:00:00+02:00[Europe/Berlin]
         2027-03-28T03:30:00+02:00[Europe/Berlin]
-        2027-03-29T01:30:00+02:00[Europe/Berlin]"#]]);
-    check("0,30 2 * * *", "Europe/Berlin", "2027-10-30T23:00:00Z", expect![[r#"
+        2027-03-29T01:30:00+02:00[Europe/Berlin]"#]],
+    );
+    check(
+        "0,30 2 * * *",
+        "Europe/Berlin",
+        "2027-10-30T23:00:00Z",
+        expect![[r#"
         2027-10-31T02:00:00+02:00[Europe/Berlin]
         2027-10-31T02:30:00+02:00[Europe/Berlin]
         2027-11-01T02:00:00+01:00[Europe/Berlin]
-        2027-11-01T02:30:00+01:00[Europe/Berlin]"#]]);
+        2027-11-01T02:30:00+01:00[Europe/Berlin]"#]],
+    );
 }
 
 #[test]
 fn times_that_come_back_skip_the_gap_and_happen_in_both_passes() {
-    check("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", expect![[r#"
+    check(
+        "*/30 * * * *",
+        "Europe/Berlin",
+        "2027-03-28T00:15:00Z",
+        expect![[r#"
         2027-03-28T01:30:00+01:00[Europe/Berlin]
         2027-03-28T03:00:00+02:00[Europe/Berlin]
         2027-03-28T03:30:00+02:00[Europe/Berlin]
-        2027-03-28T04:00:00+02:00[Europe/Berlin]"#]]);
-    check("0 */2 * * *", "Europe/Berlin", "2027-03-27T22:30:00Z", expect![[r#"
+        2027-03-28T04:00:00+02:00[Europe/Berlin]"#]],
+    );
+    check(
+        "0 */2 * * *",
+        "Europe/Berlin",
+        "2027-03-27T22:30:00Z",
+        expect![[r#"
         2027-03-28T00:00:00+01:00[Europe/Berlin]
         2027-03-28T04:00:00+02:00[Europe/Berlin]
         2027-03-28T06:00:00+02:00[Europe/Berlin]
-        2027-03-28T08:00:00+02:00[Europe/Berlin]"#]]);
-    check("*/30 2 * * *", "Europe/Berlin", "2027-10-30T23:45:00Z", expect![[r#"
+        2027-03-28T08:00:00+02:00[Europe/Berlin]"#]],
+    );
+    check(
+        "*/30 2 * * *",
+        "Europe/Berlin",
+        "2027-10-30T23:45:00Z",
+        expect![[r#"
         2027-10-31T02:00:00+02:00[Europe/Berlin]
         2027-10-31T02:30:00+02:00[Europe/Berlin]
         2027-10-31T02:00:00+01:00[Europe/Berlin]
-        2027-10-31T02:30:00+01:00[Europe/Berlin]"#]]);
-    check("*/30 * * * *", "Australia/Lord_Howe", "2027-04-03T14:15:00Z", expect![[r#"
+        2027-10-31T02:30:00+01:00[Europe/Berlin]"#]],
+    );
+    check(
+        "*/30 * * * *",
+        "Australia/Lord_Howe",
+        "2027-04-03T14:15:00Z",
+        expect![[r#"
         2027-04-04T01:30:00+11:00[Australia/Lord_Howe]
         2027-04-04T01:30:00+10:30[Australia/Lord_Howe]
         2027-04-04T02:00:00+10:30[Australia/Lord_Howe]
-        2027-04-04T02:30:00+10:30[Australia/Lord_Howe]"#]]);
-    check("*/30 * * * *", "Australia/Lord_Howe", "2027-10-02T15:00:00Z", expect![[r#"
+        2027-04-04T02:30:00+10:30[Australia/Lord_Howe]"#]],
+    );
+    check(
+        "*/30 * * * *",
+        "Australia/Lord_Howe",
+        "2027-10-02T15:00:00Z",
+        expect![[r#"
         2027-10-03T02:30:00+11:00[Australia/Lord_Howe]
         2027-10-03T03:00:00+11:00[Australia/Lord_Howe]
         2027-10-03T03:30:00+11:00[Australia/Lord_Howe]
-        2027-10-03T04:00:00+11:00[Australia/Lord_Howe]"#]]);
-    check("*/20 * * * *", "Asia/Kathmandu", "2027-01-01T00:00:00Z", expect![[r#"
+        2027-10-03T04:00:00+11:00[Australia/Lord_Howe]"#]],
+    );
+    check(
+        "*/20 * * * *",
+        "Asia/Kathmandu",
+        "2027-01-01T00:00:00Z",
+        expect![[r#"
         2027-01-01T06:00:00+05:45[Asia/Kathmandu]
         2027-01-01T06:20:00+05:45[Asia/Kathmandu]
         2027-01-01T06:40:00+05:45[Asia/Kathmandu]
-        2027-01-01T07:00:00+05:45[Asia/Kathmandu]"#]]);
-    check("0 9 * * *", "Australia/Adelaide", "2027-01-01T00:00:00Z", expect![[r#"
+        2027-01-01T07:00:00+05:45[Asia/Kathmandu]"#]],
+    );
+    check(
+        "0 9 * * *",
+        "Australia/Adelaide",
+        "2027-01-01T00:00:00Z",
+        expect![[r#"
         2027-01-02T09:00:00+10:30[Australia/Adelaide]
         2027-01-03T09:00:00+10:30[Australia/Adelaide]
         2027-01-04T09:00:00+10:30[Australia/Adelaide]
-        2027-01-05T09:00:00+10:30[Australia/Adelaide]"#]]);
+        2027-01-05T09:00:00+10:30[Australia/Adelaide]"#]],
+    );
 }
 
 #[test]
 fn seconds_names_last_days_weekdays_and_nth_days_are_read() {
-    check("*/20 * * * * *", "UTC", "2027-01-01T00:00:30Z", expect![[r#"
+    check(
+        "*/20 * * * * *",
+        "UTC",
+        "2027-01-01T00:00:30Z",
+        expect![[r#"
         2027-01-01T00:00:40+00:00[UTC]
         2027-01-01T00:01:00+00:00[UTC]
         2027-01-01T00:01:20+00:00[UTC]
-        2027-01-01T00:01:40+00:00[UTC]"#]]);
-    check("0 8 * * MON-FRI", "UTC", "2027-01-01T09:00:00Z", expect![[r#"
+        2027-01-01T00:01:40+00:00[UTC]"#]],
+    );
+    check(
+        "0 8 * * MON-FRI",
+        "UTC",
+        "2027-01-01T09:00:00Z",
+        expect![[r#"
         2027-01-04T08:00:00+00:00[UTC]
         2027-01-05T08:00:00+00:00[UTC]
         2027-01-06T08:00:00+00:00[UTC]
-        2027-01-07T08:00:00+00:00[UTC]"#]]);
-    check("0 0 L FEB *", "UTC", "2027-01-01T00:00:00Z", expect![[r#"
+        2027-01-07T08:00:00+00:00[UTC]"#]],
+    );
+    check(
+        "0 0 L FEB *",
+        "UTC",
+        "2027-01-01T00:00:00Z",
+        expect![[r#"
         2027-02-28T00:00:00+00:00[UTC]
         2028-02-29T00:00:00+00:00[UTC]
         2029-02-28T00:00:00+00:00[UTC]
-        2030-02-28T00:00:00+00:00[UTC]"#]]);
-    check("0 0 15W * *", "UTC", "2027-05-01T00:00:00Z", expect![[r#"
+        2030-02-28T00:00:00+00:00[UTC]"#]],
+    );
+    check(
+        "0 0 15W * *",
+        "UTC",
+        "2027-05-01T00:00:00Z",
+        expect![[r#"
         2027-05-14T00:00:00+00:00[UTC]
         2027-06-15T00:00:00+00:00[UTC]
         2027-07-15T00:00:00+00:00[UTC]
-        2027-08-16T00:00:00+00:00[UTC]"#]]);
-    check("0 0 * * FRI#2", "UTC", "2027-01-01T00:00:00Z", expect![[r#"
+        2027-08-16T00:00:00+00:00[UTC]"#]],
+    );
+    check(
+        "0 0 * * FRI#2",
+        "UTC",
+        "2027-01-01T00:00:00Z",
+        expect![[r#"
         2027-01-08T00:00:00+00:00[UTC]
         2027-02-12T00:00:00+00:00[UTC]
         2027-03-12T00:00:00+00:00[UTC]
-        2027-04-09T00:00:00+00:00[UTC]"#]]);
-    check("0 0 * * FRIL", "UTC", "2027-01-01T00:00:00Z", expect![[r#"
+        2027-04-09T00:00:00+00:00[UTC]"#]],
+    );
+    check(
+        "0 0 * * FRIL",
+        "UTC",
+        "2027-01-01T00:00:00Z",
+        expect![[r#"
         2027-01-29T00:00:00+00:00[UTC]
         2027-02-26T00:00:00+00:00[UTC]
         2027-03-26T00:00:00+00:00[UTC]
-        2027-04-30T00:00:00+00:00[UTC]"#]]);
+        2027-04-30T00:00:00+00:00[UTC]"#]],
+    );
     // Either day, as in POSIX.
-    check("0 0 13 * FRI", "UTC", "2027-08-01T00:00:00Z", expect![[r#"
+    check(
+        "0 0 13 * FRI",
+        "UTC",
+        "2027-08-01T00:00:00Z",
+        expect![[r#"
         2027-08-06T00:00:00+00:00[UTC]
         2027-08-13T00:00:00+00:00[UTC]
         2027-08-20T00:00:00+00:00[UTC]
-        2027-08-27T00:00:00+00:00[UTC]"#]]);
+        2027-08-27T00:00:00+00:00[UTC]"#]],
+    );
     let both = Timetable::cron_of_both_days("0 0 13 * FRI", "UTC").expect("sound");
     expect![[r#"
         2027-08-13T00:00:00+00:00[UTC]
-        2028-10-13T00:00:00+00:00[UTC]"#]].assert_eq(&both.next_shown(time("2027-08-01T00:00:00Z"), 2).join("\n"));
-    check("0 0 29 2 *", "UTC", "2027-08-01T00:00:00Z", expect![[r#"
+        2028-10-13T00:00:00+00:00[UTC]"#]]
+    .assert_eq(&both.next_shown(time("2027-08-01T00:00:00Z"), 2).join("\n"));
+    check(
+        "0 0 29 2 *",
+        "UTC",
+        "2027-08-01T00:00:00Z",
+        expect![[r#"
         2028-02-29T00:00:00+00:00[UTC]
         2032-02-29T00:00:00+00:00[UTC]
         2036-02-29T00:00:00+00:00[UTC]
-        2040-02-29T00:00:00+00:00[UTC]"#]]);
+        2040-02-29T00:00:00+00:00[UTC]"#]],
+    );
 }
 
 #[test]
@@ -170,11 +301,13 @@ fn periods_count_from_the_epoch_and_a_moment_comes_once() {
     expect![[r#"
         2027-03-28T01:50:00+01:00[Europe/Berlin]
         2027-03-28T03:00:00+02:00[Europe/Berlin]
-        2027-03-28T03:10:00+02:00[Europe/Berlin]"#]].assert_eq(&every(600).next_shown(time("2027-03-28T00:45:00Z"), 3).join("\n"));
+        2027-03-28T03:10:00+02:00[Europe/Berlin]"#]]
+    .assert_eq(&every(600).next_shown(time("2027-03-28T00:45:00Z"), 3).join("\n"));
     expect![[r#"
         2027-01-01T05:00:00+01:00[Europe/Berlin]
         2027-01-01T12:00:00+01:00[Europe/Berlin]
-        2027-01-01T19:00:00+01:00[Europe/Berlin]"#]].assert_eq(&every(7 * 3600).next_shown(time("2027-01-01T00:00:00Z"), 3).join("\n"));
+        2027-01-01T19:00:00+01:00[Europe/Berlin]"#]]
+    .assert_eq(&every(7 * 3600).next_shown(time("2027-01-01T00:00:00Z"), 3).join("\n"));
     let at = Timetable::at(time("2027-01-01T00:00:00.5Z"), "UTC").expect("sound");
     assert_eq!(at.next(time("2027-01-01T00:00:00Z")), Some(time("2027-01-01T00:00:00.5Z")));
     assert_eq!((at.next(time("2027-01-01T00:00:00.5Z")), at.last(time("2027-01-01T00:00:00Z"))), (None, None));
@@ -183,14 +316,20 @@ fn periods_count_from_the_epoch_and_a_moment_comes_once() {
 #[test]
 fn what_cannot_be_read_is_refused_in_words() {
     let cron = |text: &str| Timetable::cron(text, "UTC").unwrap_err().to_string();
-    expect!["`0 2 * *` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"].assert_eq(&cron("0 2 * *"));
-    expect!["`61 2 * * *` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"].assert_eq(&cron("61 2 * * *"));
-    expect!["`@daily` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"].assert_eq(&cron("@daily"));
+    expect!["`0 2 * *` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"]
+        .assert_eq(&cron("0 2 * *"));
+    expect!["`61 2 * * *` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"]
+        .assert_eq(&cron("61 2 * * *"));
+    expect!["`@daily` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"]
+        .assert_eq(&cron("@daily"));
     expect!["`0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,` is not a cron time such as `0 2 * * *` or, with seconds first, `*/10 * * * * *`"].assert_eq(&cron(&"0,".repeat(500)));
     expect!["`0 2 30 2 *` names a date that never comes"].assert_eq(&cron("0 2 30 2 *"));
-    expect!["`Mars` is not the name of a time zone such as Europe/Berlin"].assert_eq(&Timetable::cron("0 2 * * *", "Mars").unwrap_err().to_string());
-    expect!["a period of 999ms is outside 1s to 100 years"].assert_eq(&Timetable::every(Duration::from_millis(999), "UTC").unwrap_err().to_string());
-    expect!["a period of 18446744073709551615.999999999s is outside 1s to 100 years"].assert_eq(&Timetable::every(Duration::MAX, "UTC").unwrap_err().to_string());
+    expect!["`Mars` is not the name of a time zone such as Europe/Berlin"]
+        .assert_eq(&Timetable::cron("0 2 * * *", "Mars").unwrap_err().to_string());
+    expect!["a period of 999ms is outside 1s to 100 years"]
+        .assert_eq(&Timetable::every(Duration::from_millis(999), "UTC").unwrap_err().to_string());
+    expect!["a period of 18446744073709551615.999999999s is outside 1s to 100 years"]
+        .assert_eq(&Timetable::every(Duration::MAX, "UTC").unwrap_err().to_string());
 }
 
 #[test]
@@ -248,15 +387,18 @@ fn walk(fields: &[Field; 5], zone: &TimeZone, from: Timestamp, days: i64) -> Vec
         while let Ok(start) = date.to_zoned(zone.clone())
             && start.timestamp() <= until
         {
-            for (h, m) in hour.numbers.iter().flat_map(|h| minute.numbers.iter().map(move |m| (*h, *m))).filter(|_| on_day(date)) {
+            for (h, m) in hour.numbers.iter().flat_map(|h| minute.numbers.iter().map(move |m| (*h, *m))).filter(|_| on_day(date))
+            {
                 let wall = date.at(h, m, 0, 0);
                 let ambiguous = zone.to_ambiguous_timestamp(wall);
                 let at = match ambiguous.offset() {
                     // The end of the gap: what the wall clock shows as its beginning is read with the offset before.
-                    jiff::tz::AmbiguousOffset::Gap { .. } => zone.following(ambiguous.clone().earlier().expect("a time")).next().map_or_else(
-                        || unreachable!("a gap has an end"),
-                        |_| zone.preceding(ambiguous.later().expect("a time")).next().expect("a gap has an end").timestamp(),
-                    ),
+                    jiff::tz::AmbiguousOffset::Gap { .. } => {
+                        zone.following(ambiguous.clone().earlier().expect("a time")).next().map_or_else(
+                            || unreachable!("a gap has an end"),
+                            |_| zone.preceding(ambiguous.later().expect("a time")).next().expect("a gap has an end").timestamp(),
+                        )
+                    }
                     _ => ambiguous.earlier().expect("a time"),
                 };
                 found.push(at);

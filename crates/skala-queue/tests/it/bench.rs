@@ -48,7 +48,7 @@ impl Table {
             Change::Delete(id) => {
                 assert!(self.live.remove(id).is_some() || self.ended.remove(id).is_some(), "{id} is not there");
             }
-            Change::Unkey { queue, tenant, key } => {
+            Change::Unkey { queue, tenant, key, .. } => {
                 for row in self.live.values_mut().filter(|r| r.queue == *queue && r.tenant == *tenant) {
                     row.key.take_if(|k| k.text == *key);
                 }
