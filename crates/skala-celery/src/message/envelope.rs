@@ -193,13 +193,6 @@ impl Envelope {
         self.set_header(CAUSE, cause.into());
     }
 
-    /// Makes it another delivery.
-    pub(crate) fn set_tag(&mut self, tag: &str) {
-        if let Some(Value::Object(properties)) = self.0.get_mut("properties") {
-            properties.insert("delivery_tag".to_owned(), tag.into());
-        }
-    }
-
     fn set_header(&mut self, name: &str, value: Value) {
         let headers = self.0.entry("headers").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(headers) = headers {
