@@ -296,8 +296,11 @@ fn local_platform(
         config.variables = Some(Arc::new(move |service, replica| tasks::of_replica(known.get(), service, replica)));
     }
     let folder = std::path::absolute(folder).context("find the platform file's folder")?;
-    let specs: BTreeMap<_, _> =
-        platform.services.iter().filter_map(|(name, s)| Some((name.clone(), lower::process(platform, name, s, &folder)?))).collect();
+    let specs: BTreeMap<_, _> = platform
+        .services
+        .iter()
+        .filter_map(|(name, s)| Some((name.clone(), lower::process(platform, name, s, &folder)?)))
+        .collect();
     Ok(LocalPlatform::new(config, specs)?)
 }
 
