@@ -1,3 +1,7 @@
 //! The task server from outside: its stores, its writer, what crashes leave.
 
 mod conformance;
+mod crash;
+mod damage;
+mod full;
+mod writer;
