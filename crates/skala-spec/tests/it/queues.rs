@@ -576,7 +576,7 @@ fn brokers_that_are_none() {
             skala.yaml:12:136: error[E0802] queues.steps.deliver.celery.visibilityTimeout: the duration is out of range -> use 1s to 7d
             skala.yaml:13:38: error[E0807] queues.again.deliver.celery: `steps` is the same queue `steps` of the same broker (its tasks would count twice) -> keep one of them
             skala.yaml:14:88: warning[W0805] queues.slow.deliver.celery.visibilityTimeout: a task that takes longer than 1m runs twice (then Celery takes its worker for dead, and it may take 5m) -> remove `heartbeat: false`, raise `visibilityTimeout` here and in the app, or lower the queue's `timeout`
-            skala.yaml:15:71: warning[W0804] queues.ours.retry: retry, maxTasks and budget has no meaning here (the queue is in a Celery broker, and the app decides it) -> remove it, and set it in the app
+            skala.yaml:15:71: warning[W0804] queues.ours.retry: retry, maxTasks and budget have no meaning here (the queue is in a Celery broker, and the app decides it) -> remove it, and set it in the app
         "#]],
     );
 }

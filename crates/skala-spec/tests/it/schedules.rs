@@ -155,9 +155,9 @@ fn times_that_cannot_be() {
             skala.yaml:16:18: error[E0805] schedules.short.every: the duration is out of range -> use 1s to 365d
             skala.yaml:17:17: error[E0204] schedules.unit.every: `10` has no unit (a duration is wanted here) -> write `10s` for seconds, or `10ms`, `10m`, `10h`
             skala.yaml:18:17: error[E0805] schedules.long.every: the duration is out of range -> use 1s to 365d
-            skala.yaml:19:15: error[E0204] schedules.naive.at: `2027-01-01T00:00:00` does not say how far from UTC (a moment is wanted here) -> end it with `Z` or `+02:00`: write it like `2027-01-01T00:00:00Z`, `2027-01-01T02:00:00+02:00`
-            skala.yaml:20:15: error[E0204] schedules.zoned.at: `2027-01-01T00:00:00+01:00[Europe/Berlin]` does not say how far from UTC (a moment is wanted here) -> end it with `Z` or `+02:00`: write it like `2027-01-01T00:00:00Z`, `2027-01-01T02:00:00+02:00`
-            skala.yaml:21:13: error[E0204] schedules.old.at: `1969-01-01T00:00:00Z` is too far away (a moment is wanted here) -> use a year from 1970 to 2500
+            skala.yaml:19:15: error[E0204] schedules.naive.at: `2027-01-01T00:00:00` does not say how far from UTC (a moment is wanted here) -> end it with `Z`, or with an offset such as `+02:00`
+            skala.yaml:20:15: error[E0204] schedules.zoned.at: `2027-01-01T00:00:00+01:00[Europe/Berlin]` is not a moment -> write it like `2027-01-01T00:00:00Z`, `2027-01-01T02:00:00+02:00`
+            skala.yaml:21:13: error[E0204] schedules.old.at: `1969-01-01T00:00:00Z` lies before 1970 or too far ahead (a moment is wanted here) -> use a year from 1970 to 2500
             skala.yaml:22:14: error[E0204] schedules.word.at: `tomorrow` is not a moment -> write it like `2027-01-01T00:00:00Z`, `2027-01-01T02:00:00+02:00`
             skala.yaml:23:39: error[E0204] schedules.zone.timezone: `Europe/Berlim` is not the name of a time zone -> did you mean `Europe/Berlin`?
             skala.yaml:24:31: error[E0805] schedules.catch.catchUp: the duration is out of range -> use 1ms to 365d
