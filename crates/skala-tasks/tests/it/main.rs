@@ -1,5 +1,9 @@
-//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes.
+//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
 
 mod conformance;
+mod crash;
+mod damage;
 mod deliver;
+mod full;
 mod schedules;
+mod writer;
