@@ -1,5 +1,6 @@
 //! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
 
+mod api;
 mod conformance;
 mod crash;
 mod damage;
