@@ -51,7 +51,8 @@ impl Ending {
 pub(crate) fn death(cause: Cause, message: impl Into<String>) -> Death {
     let mut message = message.into();
     if message.len() > LONGEST_MESSAGE {
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE - 3));
+        let end = (0..=LONGEST_MESSAGE - 3).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default();
+        message.truncate(end);
         message.push_str("...");
     }
     Death { cause, message, log: Vec::new() }
