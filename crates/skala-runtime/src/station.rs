@@ -265,12 +265,17 @@ impl Station {
         }
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
+    /// A change that the listener of [`Station::freed`] makes itself.
+    fn change_unheard<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
         let now = self.clock.now();
         let mut inner = self.lock();
         let result = change(&mut inner, now);
         Self::dispatch(&mut inner, now);
-        drop(inner);
+        result
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
+        let result = self.change_unheard(change);
         if self.watched.load(Ordering::Relaxed) && self.watched.swap(false, Ordering::SeqCst) {
             self.freed.notify_one();
         }
@@ -438,7 +443,7 @@ impl Places {
 impl Drop for Places {
     fn drop(&mut self) {
         if self.left > 0 {
-            self.station.change(|inner, now| inner.core.unreserve_at(now, self.endpoint.id, self.left));
+            self.station.change_unheard(|inner, now| inner.core.unreserve_at(now, self.endpoint.id, self.left));
         }
     }
 }

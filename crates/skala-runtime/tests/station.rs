@@ -160,7 +160,10 @@ async fn work_that_waits_elsewhere_shares_a_replicas_servers_with_requests() {
     assert_eq!((places.left(), s.load()), (2, (0, 3)));
     assert!(s.try_admit().is_none(), "the replica is full");
     let work = places.begin().unwrap();
+    s.watch();
     drop(places);
+    let unheard = tokio::time::timeout(Duration::from_millis(20), s.freed()).await;
+    assert!(unheard.is_err(), "whoever reserves and gives back is not woken by that");
     assert_eq!(s.load(), (0, 2), "what was not begun is given back");
     work.finish(Outcome::Status(200));
     drop(request);

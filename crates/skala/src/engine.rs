@@ -100,6 +100,7 @@ impl Engine {
         if let Some(side) = &tasks {
             // Nothing has been started before.
             let _ = variables.set(tasks::variables(&platform, &side.tasks));
+            side.know(&local);
         }
         let started = Self::compose(platform, state_dir, clock, stations, local, events, tasks.clone()).await;
         if let (Err(_), Some(side)) = (&started, &tasks) {
@@ -296,8 +297,11 @@ fn local_platform(
         config.variables = Some(Arc::new(move |service, replica| tasks::of_replica(known.get(), service, replica)));
     }
     let folder = std::path::absolute(folder).context("find the platform file's folder")?;
-    let specs: BTreeMap<_, _> =
-        platform.services.iter().filter_map(|(name, s)| Some((name.clone(), lower::process(platform, name, s, &folder)?))).collect();
+    let specs: BTreeMap<_, _> = platform
+        .services
+        .iter()
+        .filter_map(|(name, s)| Some((name.clone(), lower::process(platform, name, s, &folder)?)))
+        .collect();
     Ok(LocalPlatform::new(config, specs)?)
 }
 

@@ -15,9 +15,9 @@ use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams, Vertical};
 use skala_gateway::offload::Async;
 use skala_gateway::{HostPattern, Limits, RouteSpec, RouteTable};
 use skala_runtime::Station;
-use skala_spec::{Delivery, Platform};
 use skala_spec::model::{Probe, ResourceList, Route, Scale, Service, Work};
 use skala_spec::scalar::HostPort;
+use skala_spec::{Delivery, Platform};
 use skala_types::{Bytes, Replicas, ServiceName};
 
 /// How long a process lives before it counts as ready, where it has no probe and nobody sends it requests: a worker that cannot

@@ -126,6 +126,15 @@ async fn pass_wakes<S: Source>(source: Arc<S>, state: Arc<State>) {
     }
 }
 
+/// How many tasks each of some endpoints is offered after so many went out in this round: one, and from then on half of what each
+/// got on average, so that the last offers are a third of a share at most.
+fn offer(before: usize, endpoints: usize) -> usize {
+    if endpoints == 1 {
+        return MOST_AT_ONCE;
+    }
+    (before / (2 * endpoints.max(1))).clamp(1, MOST_AT_ONCE)
+}
+
 struct Pusher<S> {
     shared: Arc<Shared<S>>,
     station: Arc<Station>,
@@ -154,12 +163,10 @@ impl<S: Source> Pusher<S> {
     async fn deliver(&self) {
         let routes = self.state.routes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut ask = TakeAsk { queues: routes.iter().map(|route| route.queue).collect(), ..TakeAsk::default() };
-        let mut offer = 1;
+        let mut before = 0;
         loop {
             let endpoints = self.ready();
-            if endpoints.len() == 1 {
-                offer = MOST_AT_ONCE;
-            }
+            let offer = offer(before, endpoints.len());
             let mut begun = 0;
             for endpoint in &endpoints {
                 begun += self.offer(endpoint, offer, &mut ask, &routes).await;
@@ -167,7 +174,7 @@ impl<S: Source> Pusher<S> {
             if begun == 0 || self.state.is_stopping.load(Ordering::Relaxed) {
                 return;
             }
-            offer = (offer * 2).min(MOST_AT_ONCE);
+            before += begun;
         }
     }
 

@@ -133,11 +133,12 @@ fn cloud_event(headers: &mut HeaderMap, job: &Job) {
     put(headers, "ce-time", job.leased.created);
 }
 
-/// Sets a header; a value with characters that no header may carry (in a tenant's or a task's name) is percent-encoded.
+/// Sets a header. A value with `%` or characters that no header may carry (in a tenant's or a task's name) is percent-encoded.
 fn put(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
     let value = value.to_string();
-    let value = HeaderValue::try_from(&value).or_else(|_| HeaderValue::try_from(percent(&value)));
-    headers.insert(HeaderName::from_static(name), value.expect("percent-encoded text is ASCII"));
+    let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%');
+    let value = HeaderValue::try_from(if is_plain { value } else { percent(&value) });
+    headers.insert(HeaderName::from_static(name), value.expect("printable ASCII is a header's value"));
 }
 
 fn percent(text: &str) -> String {
@@ -199,7 +200,35 @@ mod tests {
         for (name, value) in request.headers() {
             writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
         }
-        expect![[""]].assert_eq(&text);
+        expect![[r#"
+            POST /tasks
+            x-own: 1
+            traceparent: 00-ab-cd-01
+            host: 127.0.0.1:80
+            content-type: application/json
+            idempotency-key: 000000000002d
+            skala-task-id: 000000000002d
+            skala-queue: ingestion
+            skala-fence: 9
+            skala-attempt: 2
+            skala-losses: 2
+            skala-priority: 5
+            skala-deadline: 2027-01-15T08:10:00.000Z
+            skala-timeout: 599.000
+            skala-due: 2027-01-15T08:00:00.000Z
+            skala-tenant: M%C3%BCller 100%25
+            x-cloudtasks-taskname: 000000000002d
+            x-cloudtasks-queuename: ingestion
+            x-cloudtasks-taskretrycount: 3
+            x-cloudtasks-taskexecutioncount: 1
+            x-cloudtasks-tasketa: 1800000000.000000
+            ce-specversion: 1.0
+            ce-id: 000000000002d
+            ce-source: /queues/ingestion
+            ce-type: ingest
+            ce-time: 2027-01-15T08:00:00.000Z
+        "#]]
+        .assert_eq(&text);
     }
 
     #[test]
@@ -224,6 +253,9 @@ mod tests {
         let mut job = job(Label { with_results: true, ..Label::default() });
         job.results = vec![(TaskId(1), Some(Bytes::from_static(b"[1, 2]"))), (TaskId(2), None)];
         let body = String::from_utf8(with_results(&job).to_vec()).unwrap();
-        expect![[""]].assert_eq(&body);
+        expect![[
+            r#"{"body":{"a":1},"results":[{"task":"0000000000001","result":[1,2]},{"task":"0000000000002","result":null}]}"#
+        ]]
+        .assert_eq(&body);
     }
 }
