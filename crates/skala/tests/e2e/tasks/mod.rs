@@ -41,7 +41,8 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_foreve
 "#;
 
 /// What every platform with tasks begins with.
-const HEAD: &str = "platform: test\ngateway: {listen: '127.0.0.1:0'}\nadmin: {listen: '127.0.0.1:0'}\ntasks: {listen: '127.0.0.1:0'}\n";
+const HEAD: &str =
+    "platform: test\ngateway: {listen: '127.0.0.1:0'}\nadmin: {listen: '127.0.0.1:0'}\ntasks: {listen: '127.0.0.1:0'}\n";
 
 /// A platform whose service `worker` gets the tasks of the queue `work` by POST; with further lines for each.
 fn pushed(worker: &str, queue: &str, more: &str) -> Skala {

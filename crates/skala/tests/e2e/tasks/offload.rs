@@ -24,7 +24,10 @@ fn ask(skala: &skala_testkit::skala::Skala, request: &str) -> Response {
 }
 
 fn post(path: &str, headers: &str, body: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn json(answer: &Response) -> Value {

@@ -87,7 +87,8 @@ fn the_next_times_of_schedules_need_no_running_skala() {
 
 #[test]
 fn a_schedule_fires_pauses_and_tells_of_it() {
-    let mut skala = pushed("replicas: 1", "concurrencyPerReplica: 2", "schedules:\n  tick: {every: 1s, queue: work, body: {n: 1}}\n");
+    let mut skala =
+        pushed("replicas: 1", "concurrencyPerReplica: 2", "schedules:\n  tick: {every: 1s, queue: work, body: {n: 1}}\n");
     skala.up_ready("worker", 1);
     until("it fired twice", PATIENCE, || (effects(skala.folder()).len() >= 2).then_some(()));
     skala.ok(&["schedules", "pause", "tick"]);
