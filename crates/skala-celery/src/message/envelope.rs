@@ -238,8 +238,8 @@ mod tests {
             .replace("\"compression\":\"\"", "\"compression\":null")
         };
         check(&with("application/json", "base64", "", "W1s3XSx7fSx7fV0="), expect!["a t [Number(7)] {}"]);
-        let zlib = "eJyLjjaPjdWprtWJjdWprgUAHuwEGQ==";
-        check(&with("application/json", "base64", "application/x-gzip", zlib), expect![[""]]);
+        let zlib = "eJyLjjaP1amuBaJYABZYA/A=";
+        check(&with("application/json", "base64", "application/x-gzip", zlib), expect!["a t [Number(7)] {}"]);
         check(
             &with("application/json", "base64", "application/x-bz2", zlib),
             expect![[r#"the body's compression "application/x-bz2" is not supported: gzip and zlib are"#]],
@@ -252,7 +252,10 @@ mod tests {
             &with("application/x-yaml", "base64", "", "gAR9"),
             expect![[r#"the body's content type "application/x-yaml" is not supported: application/json is"#]],
         );
-        check(&with("application/json", "base64", "", "%"), expect![[""]]);
+        check(
+            &with("application/json", "base64", "", "%"),
+            expect!["the message is malformed: its body is no base64: Invalid symbol 37, offset 0."],
+        );
         check("[]", expect!["the message is malformed: it is no JSON object"]);
         check("{}", expect!["the message is malformed: it has no body"]);
     }
@@ -281,6 +284,7 @@ mod tests {
             let mut task = Task::new("id-1", &name);
             task.args = vec![json!(n), json!(text)];
             task.kwargs.insert("k".to_owned(), json!([null, {"a": text}]));
+            task.root_id = Some("root".to_owned());
             task.retries = retries;
             task.eta = Timestamp::from_second(1_700_000_000).ok();
             let envelope = Envelope::of(&task, "q", priority, "tag", Timestamp::UNIX_EPOCH);

@@ -112,6 +112,13 @@ pub(super) struct State {
     counts: LeaseCounts,
 }
 
+/// Slots of a pool: prefork lists its processes, and says `max-concurrency` as it was at the start.
+fn slots(pool: Option<&Value>) -> Option<u32> {
+    let processes = pool?.get("processes").and_then(Value::as_array).map(|p| p.len() as u64);
+    let slots = processes.or_else(|| pool?.get("max-concurrency")?.as_u64())?;
+    u32::try_from(slots).ok()
+}
+
 impl State {
     pub(super) fn new(broker: Broker, remote: Remote, settings: WatchSettings) -> State {
         let queues = settings.queues.iter().map(|_| Queue::default()).collect();

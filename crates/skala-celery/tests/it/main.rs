@@ -1,8 +1,9 @@
-//! Against the real Celery and the real Redis.
-#[test]
-fn venvs() {
-    for list in ["celery57.txt", "celery54.txt"] {
-        let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(list);
-        println!("{:?}", skala_testkit::venv::programs(&list, std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))));
-    }
-}
+//! Against the real Celery, of two releases, and the real Redis.
+
+mod app;
+mod beat;
+mod bridge;
+mod depth;
+mod leases;
+mod messages;
+mod remote;

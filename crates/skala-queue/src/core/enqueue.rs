@@ -258,7 +258,7 @@ impl Core {
             limit: row.attempts.clamp(1, MOST_ATTEMPTS) as u16,
             queue,
             priority: row.priority.min(*PRIORITIES.end()),
-            phase: Phase::Held,
+            phase: Phase::Ready,
             queued: false,
         };
         if let (Some(hash), Some(key)) = (hash, &row.key) {

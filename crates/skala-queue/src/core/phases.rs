@@ -35,7 +35,9 @@ impl Core {
         if pending.seq <= self.committed {
             self.line_up(pending);
         } else {
-            self.pending.push_back(pending);
+            // Nearly always the last place.
+            let place = self.pending.partition_point(|p| p.seq <= pending.seq);
+            self.pending.insert(place, pending);
         }
     }
 

@@ -36,14 +36,14 @@ impl Core {
                 self.arm_expiry(slot);
                 self.await_parents(slot);
             }
-            _ => {
-                self.tasks[slot].phase = Phase::Ready;
+            Phase::Delayed if row.progressed.due > now.wall => {
                 self.arm_expiry(slot);
-                if row.progressed.due > now.wall {
-                    self.enter_delayed(slot);
-                } else {
-                    self.enter_ready(slot, now.at.minus(now.wall.since(row.progressed.due)));
-                }
+                self.enter_delayed(slot);
+            }
+            // One that was ready stays so, even if the wall clock was set back since.
+            _ => {
+                self.arm_expiry(slot);
+                self.enter_ready(slot, now.at.minus(now.wall.since(row.progressed.due)));
             }
         }
     }
@@ -64,10 +64,10 @@ impl Core {
         }
     }
 
-    /// The key of a task that comes back, unless another has it. Its hash.
+    /// The key of a task that comes back, unless a later one has it. Its hash.
     fn hold_again(&mut self, row: &Row, key: &StoredKey, queue: QueueId, now: Now) -> Option<u128> {
         let hash = self.keys.hash(queue, &row.tenant, &key.text);
-        if self.keys.holder(hash, now.wall).is_some() {
+        if self.keys.holder(hash, now.wall).is_some_and(|holder| holder > row.id) {
             return None;
         }
         if key.holds != Holds::Window || key.until > now.wall {

@@ -459,7 +459,7 @@ proptest! {
     ) {
         let settings = ScheduleSettings { misfire, ..every(period) };
         let (world, highest) = walk(&settings, &turns);
-        let all = |at: Time| at.as_nanos() % (period * 1_000_000_000) == 0 && at <= highest;
+        let all = |at: Time| at.as_nanos().is_multiple_of(period * 1_000_000_000) && at <= highest;
         prop_assert!(world.fired.keys().all(|at| all(*at)));
         if misfire == Misfire::All(1000) {
             let expected = highest.as_nanos() / 1_000_000_000 / period - time("10:00:30").as_nanos() / 1_000_000_000 / period;

@@ -392,12 +392,10 @@ fn walk(fields: &[Field; 5], zone: &TimeZone, from: Timestamp, days: i64) -> Vec
                 let wall = date.at(h, m, 0, 0);
                 let ambiguous = zone.to_ambiguous_timestamp(wall);
                 let at = match ambiguous.offset() {
-                    // The end of the gap: what the wall clock shows as its beginning is read with the offset before.
+                    // The end of the gap is the last change of clocks before what comes of reading the time with the offset before it.
                     jiff::tz::AmbiguousOffset::Gap { .. } => {
-                        zone.following(ambiguous.clone().earlier().expect("a time")).next().map_or_else(
-                            || unreachable!("a gap has an end"),
-                            |_| zone.preceding(ambiguous.later().expect("a time")).next().expect("a gap has an end").timestamp(),
-                        )
+                        let behind = ambiguous.later().expect("a time") + jiff::SignedDuration::from_nanos(1);
+                        zone.preceding(behind).next().expect("a gap has an end").timestamp()
                     }
                     _ => ambiguous.earlier().expect("a time"),
                 };

@@ -179,6 +179,12 @@ impl Bench {
         self.did(answer)[0].id
     }
 
+    pub(crate) fn enqueue_many(&mut self, range: std::ops::Range<usize>) {
+        for _ in range {
+            self.enqueue(Bench::task());
+        }
+    }
+
     pub(crate) fn enqueue_with(&mut self, with: impl FnOnce(&mut NewTask)) -> TaskId {
         let mut task = Bench::task();
         with(&mut task);

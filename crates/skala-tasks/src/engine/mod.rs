@@ -10,6 +10,7 @@ mod commits;
 mod config;
 mod enqueue;
 mod error;
+mod fire;
 mod give;
 mod lead;
 mod look;
@@ -276,7 +277,8 @@ impl Tasks {
             let (purged, ticket) = term.call(|inner, now| inner.out.add(inner.core.purge(queue, piece, now)));
             term.on_disk(ticket).await?;
             gone += purged;
-            if purged < piece {
+            // A piece may find fewer than there are.
+            if purged == 0 {
                 break;
             }
         }

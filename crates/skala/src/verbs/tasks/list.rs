@@ -19,9 +19,9 @@ pub struct ListArgs {
     /// Only of this queue
     #[arg(long)]
     pub queue: Option<String>,
-    /// Only in these states, such as ready,leased
-    #[arg(long, value_name = "STATES")]
-    pub state: Option<String>,
+    /// Only in these phases, such as ready,leased
+    #[arg(long, value_name = "PHASES")]
+    pub phase: Option<String>,
     /// Only of this tenant
     #[arg(long)]
     pub tenant: Option<String>,
@@ -54,7 +54,7 @@ pub struct ShowArgs {
 pub fn run(args: &ListArgs) -> Outcome {
     let query = [
         ("queue", args.queue.clone()),
-        ("state", args.state.clone()),
+        ("state", args.phase.clone()),
         ("tenant", args.tenant.clone()),
         ("name", args.name.clone()),
         ("schedule", args.schedule.clone()),

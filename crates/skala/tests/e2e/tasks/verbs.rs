@@ -1,7 +1,5 @@
 //! The verbs of tasks and schedules.
 
-use std::time::Duration;
-
 use skala_testkit::skala::PATIENCE;
 use skala_testkit::wait::until;
 
@@ -21,7 +19,7 @@ fn a_task_says_why_it_waits_and_is_directed_by_hand() {
     assert_eq!((&why["state"], &why["why"]["reason"]), (&"ready".into(), &"paused".into()), "{why}");
     assert!(skala.ok(&["why", &first]).starts_with(&format!("task {first} is ready: its queue pauses")));
     assert_eq!(skala.json(&["why", &second])["state"], "held");
-    let listed = skala.json(&["tasks", "list", "--queue", "work", "--state", "ready", "--tenant", "acme", "--name", "a"]);
+    let listed = skala.json(&["tasks", "list", "--queue", "work", "--phase", "ready", "--tenant", "acme", "--name", "a"]);
     assert_eq!(listed["tasks"].as_array().map(Vec::len), Some(1), "{listed}");
     let shown = skala.json(&["tasks", "show", &first, "--body"]);
     assert_eq!((&shown["priority"], &shown["tenant"], &shown["body"]), (&3.into(), &"acme".into(), &1.into()), "{shown}");
@@ -45,7 +43,7 @@ fn a_task_says_why_it_waits_and_is_directed_by_hand() {
         (&["tasks", "enqueue", "work", "--body", "{"], 2, "the body is not JSON"),
         (&["tasks", "enqueue", "work", "--body", "@nowhere"], 1, "cannot read nowhere"),
         (&["tasks", "show", "0000000000000"], 1, "no task is called"),
-        (&["tasks", "list", "--state", "lost"], 1, "`lost` is not one of"),
+        (&["tasks", "list", "--phase", "lost"], 1, "`lost` is not one of"),
         (&["tasks", "retry", &first], 1, ""),
         (&["tasks", "retry"], 2, ""),
     ];
@@ -83,24 +81,4 @@ fn the_next_times_of_schedules_need_no_running_skala() {
     assert_eq!(found["schedules"][1]["paused"], true);
     let ran = skala.run(&["schedules", "next", "weekly"]);
     assert!(ran.code == Some(1) && ran.stderr.contains("the file has: nightly, often"), "{ran:?}");
-}
-
-#[test]
-fn a_schedule_fires_pauses_and_tells_of_it() {
-    let mut skala =
-        pushed("replicas: 1", "concurrencyPerReplica: 2", "schedules:\n  tick: {every: 1s, queue: work, body: {n: 1}}\n");
-    skala.up_ready("worker", 1);
-    until("it fired twice", PATIENCE, || (effects(skala.folder()).len() >= 2).then_some(()));
-    skala.ok(&["schedules", "pause", "tick"]);
-    let fired = || skala.json(&["schedules", "history", "tick"]).to_string().matches("nominal").count();
-    let before = fired();
-    assert!(before >= 2, "{before}");
-    std::thread::sleep(Duration::from_millis(2500)); // two of its periods, in which nothing may come
-    assert_eq!(fired(), before, "it pauses");
-    skala.ok(&["schedules", "run", "tick"]);
-    until("it ran by hand", PATIENCE, || (fired() > before).then_some(()));
-    skala.ok(&["schedules", "resume", "tick"]);
-    until("it fires again", PATIENCE, || (fired() > before + 1).then_some(()));
-    skala.ok(&["schedules", "list"]);
-    skala.down();
 }
