@@ -2,3 +2,7 @@
 
 mod conformance;
 mod deliver;
+mod crash;
+mod damage;
+mod full;
+mod writer;
