@@ -4,4 +4,5 @@ mod conformance;
 mod crash;
 mod damage;
 mod full;
+mod layered;
 mod writer;
