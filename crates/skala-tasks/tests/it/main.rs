@@ -5,4 +5,5 @@ mod deliver;
 mod crash;
 mod damage;
 mod full;
+mod layered;
 mod writer;
