@@ -7,6 +7,8 @@
 //! Method: a broadcast reaches every worker with an open connection, busy or not, and Redis says how many. A worker that does not
 //!   answer while as many were reached as answered has no connection: after `dead_after` of that it is dead. One that does not
 //!   answer while more were reached than answered may be it: it is taken for alive (a solo worker answers only between tasks).
+//!   One that said that it leaves is not dead: it finishes its tasks in silence. One that never says anything unasked may leave
+//!   without a word, so its absence proves nothing: then Celery's visibility timeout decides.
 //!   A task that a worker had and that the same worker, or its successor of the same name, has no more, while its message stays
 //!   unacknowledged, is lost after `dead_after`.
 //! Invariants: nothing is given back on one look alone; a task of a worker that may live is never given back; no lease is kept for
@@ -27,6 +29,8 @@ use crate::depth::Entry;
 const AFTER_LIMIT: Duration = Duration::from_secs(60);
 /// Deaths that are remembered.
 const DEATHS: usize = 256;
+/// Workers whose words are remembered.
+const SPEAK: usize = 10_000;
 
 /// What a worker does with a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +90,8 @@ struct Worker {
     answered: Time,
     /// Since when it has no connection.
     gone: Option<Time>,
+    /// Whether it has said that it leaves: it finishes what it runs, and answers no more.
+    leaves: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +108,8 @@ pub struct Roster {
     lost: BTreeMap<String, Lost>,
     deaths: Vec<Time>,
     reported: BTreeMap<String, Time>,
+    /// Workers that say that they live, and so would also say that they leave.
+    speak: BTreeSet<String>,
     /// When the last question was sent that every reached worker answered.
     complete: Option<Time>,
     silent: usize,
@@ -132,6 +140,7 @@ impl Roster {
             self.deaths.remove(0);
         }
         let Some(host) = host else { return };
+        self.speak.remove(host);
         self.workers.remove(host);
         if self.reported.len() < DEATHS {
             self.reported.insert(host.to_owned(), now);
@@ -155,9 +164,35 @@ impl Roster {
         }
     }
 
-    /// Forgets lost tasks whose message is gone.
+    /// A worker says that it lives.
+    pub fn lives(&mut self, host: &str) {
+        if self.speak.len() < SPEAK {
+            self.speak.insert(host.to_owned());
+        }
+    }
+
+    /// A worker says that it takes no more and will end.
+    pub fn leaves(&mut self, host: &str) {
+        if let Some(worker) = self.workers.get_mut(host) {
+            worker.leaves = true;
+        }
+    }
+
+    /// What workers said was not heard for a time.
+    pub fn missed(&mut self) {
+        self.speak.clear();
+    }
+
+    /// Forgets lost tasks whose message is gone, and workers that have left with nothing to finish.
     pub fn forget(&mut self, unacked: &BTreeSet<&str>) {
         self.lost.retain(|id, _| unacked.contains(id.as_str()));
+        let left: Vec<String> = self.workers.iter().filter(|(_, w)| w.leaves).map(|(host, _)| host.clone()).collect();
+        for host in left {
+            self.tasks.retain(|id, (h, _)| *h != host || unacked.contains(id.as_str()));
+            if !self.tasks.values().any(|(h, _)| *h == host) {
+                self.workers.remove(&host);
+            }
+        }
     }
 
     /// Forgets one that was given back.
@@ -193,19 +228,28 @@ impl Roster {
             self.lost.remove(&task.id);
             self.tasks.insert(task.id.clone(), (host.clone(), task));
         }
-        self.workers.insert(host, Worker { answered: asked, gone: None });
+        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None, leaves: false });
+        // It lives, or its successor of the same name does; a goodbye just before is repeated by silence.
+        (worker.answered, worker.gone) = (asked, None);
     }
 
     /// Workers that did not answer: gone, if nobody was reached who did not.
     fn miss(&mut self, asked: Time, limits: &Limits) {
-        let mut dead = Vec::new();
-        for (host, worker) in self.workers.iter_mut().filter(|(_, w)| w.answered < asked) {
+        let mut gone = Vec::new();
+        for (host, worker) in self.workers.iter_mut().filter(|(_, w)| w.answered < asked && !w.leaves) {
             worker.gone = if self.silent == 0 { worker.gone.or(Some(asked)) } else { None };
             if worker.gone.is_some_and(|since| asked > since && asked.since(since) >= limits.dead_after) {
-                dead.push(host.clone());
+                gone.push(host.clone());
             }
         }
-        dead.iter().for_each(|host| self.died(asked, Some(host)));
+        for host in gone {
+            if self.speak.contains(&host) {
+                self.died(asked, Some(&host));
+            } else {
+                self.workers.remove(&host);
+                self.tasks.retain(|_, (h, _)| *h != host);
+            }
+        }
     }
 
     fn nobodys(&self, now: Time, entry: &Entry, limited: bool, limits: &Limits) -> Verdict {

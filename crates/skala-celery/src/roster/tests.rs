@@ -19,6 +19,39 @@ fn look(roster: &mut Roster, second: u64, reached: usize, answers: &[(&str, &[&s
     let held = answers.iter().map(|(host, ids)| ((*host).to_owned(), ids.iter().map(|id| held(id)).collect()));
     let answers = Answers { asked: at(second), reached, held: held.collect() };
     roster.heard(at(second), answers, &LIMITS);
+    answers_speak(roster);
+}
+
+/// All workers say that they live.
+fn answers_speak(roster: &mut Roster) {
+    let hosts: Vec<String> = roster.workers().map(|(host, _)| host.to_owned()).collect();
+    hosts.iter().for_each(|host| roster.lives(host));
+}
+
+#[test]
+fn a_worker_that_says_goodbye_finishes_its_tasks_in_silence() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &["t"]), ("b", &[])]);
+    roster.leaves("a");
+    for second in 1..100 {
+        look(&mut roster, second, 1, &[("b", &[])]);
+        roster.forget(&BTreeSet::from(["t"]));
+        assert_eq!(verdict(&roster, second, &entry("t", 0)), Verdict::Renew, "{second}");
+    }
+    roster.forget(&BTreeSet::new());
+    assert_eq!(roster.workers().count(), 1, "it has finished");
+}
+
+#[test]
+fn the_absence_of_a_worker_that_never_speaks_proves_nothing() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &["t"]), ("b", &[])]);
+    roster.missed();
+    for second in [1, 10] {
+        let answers = Answers { asked: at(second), reached: 1, held: [("b".to_owned(), Vec::new())].into() };
+        roster.heard(at(second), answers, &LIMITS);
+    }
+    assert_eq!(verdict(&roster, 10, &entry("t", 0)), Verdict::Leave);
 }
 
 fn verdict(roster: &Roster, second: u64, entry: &Entry) -> Verdict {
