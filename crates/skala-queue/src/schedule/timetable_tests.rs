@@ -279,11 +279,16 @@ fn seconds_names_last_days_weekdays_and_nth_days_are_read() {
         2027-08-27T00:00:00+00:00[UTC]"#]],
     );
     // Both, by croner's `+`, or as Celery has it.
-    check("0 0 13 * +FRI", "UTC", "2027-08-01T00:00:00Z", expect![[r#"
+    check(
+        "0 0 13 * +FRI",
+        "UTC",
+        "2027-08-01T00:00:00Z",
+        expect![[r#"
         2027-08-13T00:00:00+00:00[UTC]
         2028-10-13T00:00:00+00:00[UTC]
         2029-04-13T00:00:00+00:00[UTC]
-        2029-07-13T00:00:00+00:00[UTC]"#]]);
+        2029-07-13T00:00:00+00:00[UTC]"#]],
+    );
     let both = Timetable::cron_of_both_days("0 0 13 * FRI", "UTC").expect("sound");
     expect![[r#"
         2027-08-13T00:00:00+00:00[UTC]
