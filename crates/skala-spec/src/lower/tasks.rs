@@ -129,7 +129,7 @@ impl Platform {
         let mut all: Vec<TaskQueue> = visible.collect();
         for (_, schedule) in &self.schedules {
             let Some(http) = &schedule.http else { continue };
-            let name = hidden_queue(&http.service);
+            let name = Text::from(http.hidden_queue());
             if !all.iter().any(|queue| *queue.settings.name == *name) {
                 all.push(self.hidden(name, http));
             }
@@ -174,13 +174,8 @@ impl Platform {
     }
 }
 
-/// The queue through which schedules call a service.
-fn hidden_queue(service: &ServiceName) -> Text {
-    Text::from(format!("schedules.{service}"))
-}
-
 fn target(schedule: &Schedule) -> Option<Text> {
-    let http = || schedule.http.as_ref().map(|http| hidden_queue(&http.service));
+    let http = || schedule.http.as_ref().map(|http| Text::from(http.hidden_queue()));
     schedule.queue.as_deref().map(Text::from).or_else(http)
 }
 
