@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use skala_types::{Text, Time};
 
-use crate::{After, Death, Holds, Label, Occurrence, Per, Phase, QueueId, TaskId};
+use crate::{After, Death, Holds, Label, Occurrence, Per, Phase, TaskId};
 
 /// A durable change.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +28,10 @@ pub enum Change {
     Delete(TaskId),
     /// A key no longer holds.
     Unkey {
-        /// Whose.
-        queue: QueueId,
+        /// The task that it belonged to.
+        task: TaskId,
+        /// The queue's name.
+        queue: Text,
         /// Tenant.
         tenant: Text,
         /// Its text.
@@ -45,8 +47,8 @@ pub enum Change {
         /// Kept until.
         until: Time,
     },
-    /// A queue was paused or resumed.
-    Paused(QueueId, bool),
+    /// A queue, by name, was paused or resumed.
+    Paused(Text, bool),
     /// Money spent in a window so far.
     Spent(Account, u64),
     /// A schedule fired; unique by name and nominal time.
@@ -109,7 +111,7 @@ pub struct StoredKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progressed {
-    /// Ready, delayed, held or parked; never leased.
+    /// Ready, delayed or held; never leased. Cancelled: it was running when somebody called it off, and has not ended yet.
     pub phase: Phase,
     /// Ready from this time of the wall clock on.
     pub due: Time,
@@ -128,8 +130,8 @@ pub struct Progressed {
 pub struct Ended {
     /// Which.
     pub id: TaskId,
-    /// Its queue.
-    pub queue: QueueId,
+    /// Its queue's name.
+    pub queue: Text,
     /// Done, dead or cancelled.
     pub phase: Phase,
     /// When, by the wall clock.
@@ -199,13 +201,19 @@ pub enum FiringOutcome {
 }
 
 /// What is remembered of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleRow {
     /// Occurrences up to this time are dealt with.
     pub through: Time,
     /// Whether it pauses.
     pub paused: bool,
+    /// An occurrence that waits until the one before it has ended.
+    #[serde(default)]
+    pub buffered: Option<Time>,
+    /// What tells its timetable from others: a changed one begins when it is first seen, and makes up for nothing.
+    #[serde(default)]
+    pub timetable: u64,
 }
 
 /// What a store gives back when it is opened, before any task.

@@ -7,4 +7,14 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod api;
+pub mod deliver;
+mod engine;
+pub mod schedules;
 pub mod store;
+pub mod writer;
+
+pub use engine::{
+    Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,
+    TasksConfig, TasksError,
+};

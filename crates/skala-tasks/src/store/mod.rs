@@ -4,6 +4,10 @@
 //!   that has been replaced.
 //! Tested: `tests/it/conformance`, the same suite for every store.
 
+mod memory;
+mod rules;
+mod sqlite;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use skala_queue::{Change, Durability, Firing, Keep, Phase, Restored, Row, TaskId};
 use skala_types::{Text, Time};
 use thiserror::Error;
+
+pub use memory::MemoryStore;
+pub use rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
+pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// Why a store did not do it.
 #[derive(Debug, Error)]
@@ -24,6 +32,13 @@ pub enum StoreError {
     /// There is no room. Nothing was written; the same commit may succeed later.
     #[error("there is no room left to store tasks: {0}")]
     Full(String),
+    /// The store cannot be written now, for instance because another process holds it. Nothing was written; the same commit may succeed
+    /// later.
+    #[error("the store of tasks cannot be written now: {0}")]
+    Busy(String),
+    /// A change contradicts what is stored: an id, effect or occurrence that is there already. Nothing was written.
+    #[error("a change contradicts what is stored: {0}")]
+    Conflict(String),
     /// What is stored cannot be read. The text says how to recover.
     #[error("{0}")]
     Corrupt(String),
@@ -140,6 +155,11 @@ pub trait Store: Send {
     /// # Errors
     /// As for [`Store::commit`].
     fn sweep(&mut self, now: Time, keep: &[(Text, Keep)]) -> Result<bool, StoreError>;
+
+    /// Bytes that the next start would have to read again, such as those of a write-ahead log.
+    fn log_bytes(&self) -> u64 {
+        0
+    }
 
     /// A reading half, for another thread. It sees what is committed.
     ///
