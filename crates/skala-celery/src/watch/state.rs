@@ -156,7 +156,7 @@ impl State {
         let now = self.clock.now();
         match word {
             Word::Lives(host) => self.roster.lives(&host),
-            Word::Leaves(host) => self.roster.leaves(&host),
+            Word::Leaves(host) => self.roster.leaves(now, &host),
             Word::Missed => self.roster.missed(),
             Word::Ended(host) => self.ended(now, Some(host)),
             Word::ProcessEnded(pid) => {
@@ -200,7 +200,7 @@ impl State {
         let answers = self.remote.roll_call(now).await?;
         self.asked = Some(now);
         self.roster.heard(self.clock.now(), answers, &self.limits());
-        self.roster.forget(&self.unacked.ids());
+        self.roster.forget(now, &self.unacked.ids());
         let unknown = self.roster.workers().any(|(host, answers)| answers && !self.processes.contains_key(host));
         if unknown || self.described.is_none_or(|at| now.since(at) >= STATS) {
             self.describe(now).await?;
