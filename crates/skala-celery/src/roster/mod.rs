@@ -35,6 +35,8 @@ const LEAVER: &str = " (left)";
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long the leases of a worker that left are kept: it may have been killed while it finished.
 const FINISH: Duration = Duration::from_secs(3600);
+/// How long a heartbeat counts; Celery sends one every 2 s.
+const HEARD: Duration = Duration::from_secs(10);
 /// Workers whose words are remembered.
 const SPEAK: usize = 10_000;
 
@@ -112,10 +114,11 @@ pub struct Roster {
     workers: BTreeMap<String, Worker>,
     tasks: BTreeMap<String, (String, Held)>,
     lost: BTreeMap<String, Lost>,
-    deaths: Vec<Time>,
+    /// When somebody died, and the last complete look before that.
+    deaths: Vec<(Time, Option<Time>)>,
     reported: BTreeMap<String, Time>,
     /// Workers that say that they live, and so would also say that they leave.
-    speak: BTreeSet<String>,
+    speak: BTreeMap<String, Time>,
     /// Workers that said that they leave, and when.
     left: BTreeMap<String, Time>,
     /// When the last question was sent that every reached worker answered.
@@ -143,7 +146,7 @@ impl Roster {
 
     /// Somebody who supervises a worker saw it end.
     pub fn died(&mut self, now: Time, host: Option<&str>) {
-        self.deaths.push(now);
+        self.deaths.push((now, self.complete));
         if self.deaths.len() > DEATHS {
             self.deaths.remove(0);
         }
@@ -179,9 +182,9 @@ impl Roster {
     }
 
     /// A worker says that it lives.
-    pub fn lives(&mut self, host: &str) {
-        if self.speak.len() < SPEAK {
-            self.speak.insert(host.to_owned());
+    pub fn lives(&mut self, now: Time, host: &str) {
+        if self.speak.len() < SPEAK || self.speak.contains_key(host) {
+            self.speak.insert(host.to_owned(), now);
         }
     }
 
@@ -191,6 +194,7 @@ impl Roster {
             return;
         }
         self.left.insert(host.to_owned(), now);
+        self.speak.remove(host);
         self.workers.remove(host);
         for (holder, _) in self.tasks.values_mut().filter(|(holder, _)| holder == host) {
             *holder = leaver(host);
@@ -253,6 +257,12 @@ impl Roster {
         (worker.answered, worker.gone) = (asked, None);
     }
 
+    /// Whether some worker says that it lives and does not answer questions.
+    fn is_deaf(&self, now: Time) -> bool {
+        let mut speak = self.speak.iter().filter(|(_, heard)| now.since(**heard) <= HEARD);
+        speak.any(|(host, _)| !self.workers.contains_key(host))
+    }
+
     /// Whether a worker that left should have finished long ago.
     fn is_late(&self, now: Time, holder: &str) -> bool {
         let left = holder.strip_suffix(LEAVER).and_then(|host| self.left.get(host));
@@ -269,7 +279,7 @@ impl Roster {
             }
         }
         for host in gone {
-            if self.speak.contains(&host) {
+            if self.speak.contains_key(&host) {
                 self.died(asked, Some(&host));
             } else {
                 self.workers.remove(&host);
@@ -286,8 +296,14 @@ impl Roster {
         if self.silent > 0 || limited {
             return Verdict::Renew;
         }
-        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not.
-        let death = self.deaths.iter().rev().find(|death| **death >= entry.seen);
+        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not;
+        // but not if all had said so before the death, too: then somebody has it who is never asked.
+        let may_be =
+            |(death, complete): &&(Time, Option<Time>)| *death >= entry.seen && complete.is_none_or(|at| at <= entry.seen);
+        let death = self.deaths.iter().rev().find(may_be).map(|(death, _)| death);
+        if self.is_deaf(now) {
+            return Verdict::Leave;
+        }
         let asked = death.and_then(|death| self.complete.filter(|asked| *asked > *death));
         match (death, asked) {
             (Some(death), Some(asked)) if asked.since(*death) >= limits.dead_after => Verdict::Restore,
