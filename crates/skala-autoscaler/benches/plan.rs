@@ -36,6 +36,7 @@ fn observation(replicas: u32, now: Time, load: f64) -> Observation {
         phase_since: T0.minus(Duration::from_secs(3600)),
         started_at: T0.minus(Duration::from_secs(3600)),
         in_flight: 3,
+        work_left: None,
         cpu: Some(Sampled::new(now, Cores(0.5 + (id % 7) as f64 / 20.0))),
         cpu_fast: Some(Sampled::new(now, Cores(0.6))),
         memory: Some(Sampled::new(now, Bytes(700 << 20))),

@@ -149,8 +149,11 @@ pub struct ReplicaObservation {
     pub phase_since: Time,
     /// When its process started.
     pub started_at: Time,
-    /// Requests that it works on.
+    /// Requests and tasks that it works on.
     pub in_flight: u32,
+    /// How long that likely takes; none where nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_left: Option<Duration>,
     /// CPU in use over the policy's `metric_window`.
     pub cpu: Option<Sampled<Cores>>,
     /// CPU in use over the last second.

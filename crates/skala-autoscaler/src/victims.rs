@@ -1,13 +1,14 @@
 //! Which replicas go when a service shrinks.
 //!
 //! Decides: the replicas to drain.
-//! Inputs: phases and requests in flight.
+//! Inputs: phases, work in flight, and how long that takes where it is known.
 //! Method: first those that do no work (failing, then starting, then not ready), then ready ones with the least remaining
 //!   work; among equals the newest goes, because its caches and pools are the coldest.
 //! Invariants: draining replicas are never chosen again; never more than asked for.
 //! Tested: `tests/decisions` rows `victims`.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use skala_types::ReplicaId;
 
@@ -20,13 +21,15 @@ pub(crate) fn victims(observation: &Observation, count: u32) -> Vec<ReplicaId> {
     candidates.into_iter().map(|(_, id)| id).collect()
 }
 
-/// What is lost with a replica: its standing, then its requests. None for one that is already going.
-fn cost(replica: &ReplicaObservation) -> Option<(u8, u32)> {
-    match replica.phase {
-        Phase::Draining => None,
-        Phase::Backoff | Phase::CrashLooping => Some((0, 0)),
-        Phase::Starting => Some((1, 0)),
-        Phase::NotReady => Some((2, replica.in_flight)),
-        Phase::Ready => Some((3, replica.in_flight)),
-    }
+/// What is lost with a replica: its standing, then its work. None for one that is already going.
+fn cost(replica: &ReplicaObservation) -> Option<(u8, Duration, u32)> {
+    let work = (replica.work_left.unwrap_or_default(), replica.in_flight);
+    let (standing, (left, in_flight)) = match replica.phase {
+        Phase::Draining => return None,
+        Phase::Backoff | Phase::CrashLooping => (0, (Duration::ZERO, 0)),
+        Phase::Starting => (1, (Duration::ZERO, 0)),
+        Phase::NotReady => (2, work),
+        Phase::Ready => (3, work),
+    };
+    Some((standing, left, in_flight))
 }

@@ -153,6 +153,27 @@ impl Endpoints {
         self.all[at].id
     }
 
+    /// Takes up to `most` servers of an endpoint that may be given requests; how many.
+    pub(crate) fn occupy_some(&mut self, now: Time, id: EndpointId, most: u32) -> u32 {
+        let Some(at) = self.position(id).filter(|at| self.loads[*at] != FULL) else { return 0 };
+        let e = &mut self.all[at];
+        if now < e.shunned_until {
+            return 0;
+        }
+        let taken = most.min(self.limit - e.in_flight);
+        e.in_flight += taken;
+        self.refresh(at);
+        taken
+    }
+
+    /// Gives servers back that served nothing.
+    pub(crate) fn vacate(&mut self, id: EndpointId, count: u32) {
+        let Some(at) = self.position(id) else { return };
+        let e = &mut self.all[at];
+        e.in_flight = e.in_flight.saturating_sub(count);
+        self.refresh(at);
+    }
+
     /// Frees a server.
     pub(crate) fn free(&mut self, id: EndpointId) {
         let Some(at) = self.position(id) else { return };

@@ -95,6 +95,29 @@ impl Station {
         Some((self.arrive(), endpoint))
     }
 
+    /// Takes up to `most` servers of one endpoint for work that waits elsewhere, such as tasks; how many. None while requests wait
+    /// here, for they come first. Each is used ([`Station::begin_at`], then [`Station::finish`]) or given back.
+    pub fn reserve_at(&mut self, now: Time, endpoint: EndpointId, most: u32) -> u32 {
+        if !self.room.is_empty() {
+            return 0;
+        }
+        let taken = self.endpoints.occupy_some(now, endpoint, most);
+        self.stats.in_service_by(now, i32::try_from(taken).expect("nobody reserves two thousand million servers"));
+        taken
+    }
+
+    /// Work begins on a reserved server: it counts as an arrival that did not wait.
+    pub fn begin_at(&mut self) -> RequestId {
+        self.stats.waited(Duration::ZERO);
+        self.arrive()
+    }
+
+    /// Gives reserved servers back unused. Follow with [`Station::dispatch_next`].
+    pub fn unreserve_at(&mut self, now: Time, endpoint: EndpointId, count: u32) {
+        self.stats.in_service_by(now, -i32::try_from(count).expect("no more than were reserved"));
+        self.endpoints.vacate(endpoint, count);
+    }
+
     /// A newcomer does not pass those who wait, except one that was dispatched before and is tried again.
     fn may_overtake(&self, request: RequestId) -> bool {
         self.room.first().is_none_or(|first| request < first)

@@ -25,6 +25,7 @@ use crate::managed::{Decided, Draining, Managed, ServiceConfig, to_json};
 use crate::observe::{observe, prospect, windows};
 use crate::platform::{EventKind, Platform, PlatformEvent, ReplicaStatus};
 use crate::sizing::{SizingView, words};
+use crate::work::{Held, Work};
 
 /// How often draining replicas are looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(25);
@@ -87,6 +88,8 @@ pub struct Outside {
     pub limits: Limits,
     /// What an earlier run kept in the journal, by key.
     pub kept: BTreeMap<String, String>,
+    /// Who gives tasks to replicas.
+    pub work: Option<Arc<dyn Work>>,
 }
 
 /// The key that what was spent is kept under.
@@ -111,6 +114,7 @@ pub struct Controller {
     platform: Arc<dyn Platform>,
     services: Mutex<BTreeMap<ServiceName, Managed>>,
     signals: Option<Arc<dyn SignalSource>>,
+    work: Option<Arc<dyn Work>>,
     /// Locked after `services`.
     shared: Mutex<Shared>,
     wake: Notify,
@@ -130,7 +134,7 @@ impl Controller {
         saved: Vec<Saved>,
         outside: Outside,
     ) -> Arc<Controller> {
-        let Outside { signals, limits, kept } = outside;
+        let Outside { signals, limits, kept, work } = outside;
         let spending = kept.get(SPENDING).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let now = clock.now();
         let mut saved: BTreeMap<ServiceName, Saved> = saved.into_iter().map(|s| (s.service.clone(), s)).collect();
@@ -152,6 +156,7 @@ impl Controller {
             platform,
             services: Mutex::new(services),
             signals,
+            work,
             shared: Mutex::new(Shared { limits, spending, last: Ceilings::default() }),
             wake: Notify::new(),
             drains: Notify::new(),
@@ -305,8 +310,13 @@ impl Controller {
             follow(managed, &replicas);
             let own = replicas.iter().filter(|r| r.service == managed.config.name);
             let is_draining = |id| managed.draining.contains_key(&id);
-            let signals = self.signals.as_ref().map(|s| s.observe(managed.config.name.as_str())).unwrap_or_default();
-            let observation = observe(own, is_draining, &managed.config.station, managed.active_directive(now), signals);
+            let signals = match &self.signals {
+                Some(source) => source.observe_within(managed.config.name.as_str(), managed.start_up()),
+                None => Vec::new(),
+            };
+            let held_by = |id| self.held_by(&managed.config.name, id);
+            let directive = managed.active_directive(now);
+            let observation = observe(own, is_draining, &managed.config.station, directive, signals, held_by);
             let observation = Observation { forecast: managed.forecast(now), ..observation };
             let planned = plan(&managed.config.policy, &managed.state, &observation, now);
             drafts.push((observation, planned));
@@ -382,11 +392,36 @@ impl Controller {
                 if let Some((endpoint, _)) = managed.endpoints.get(&replica) {
                     managed.config.station.drain(*endpoint);
                 }
+                if let Some(work) = &self.work {
+                    work.drain(&managed.config.name, replica);
+                }
                 managed.draining.insert(replica, Draining { deadline: now + managed.config.drain, stopping: false });
-                self.note(now, &managed.config.name, Some(replica), "draining", "gets no new requests".into());
+                self.note(now, &managed.config.name, Some(replica), "draining", "gets no new work".into());
                 self.drains.notify_one();
             }
         }
+    }
+
+    fn held_by(&self, service: &ServiceName, replica: ReplicaId) -> Held {
+        self.work.as_ref().map(|work| work.held_by(service, replica)).unwrap_or_default()
+    }
+
+    /// Tells whoever gives out tasks that a replica's process is no more.
+    fn tell_work(&self, event: &PlatformEvent) {
+        let (Some(work), Some(replica)) = (&self.work, event.replica) else { return };
+        match &event.kind {
+            EventKind::Exited { status, last_lines } => work.gone(&event.service, replica, status, last_lines),
+            EventKind::Stopped { forced } => {
+                let why = if *forced { "was killed at the end of its drain time" } else { "was stopped" };
+                work.gone(&event.service, replica, why, &[]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets the loop look at once whether a service should grow: something arrived that cannot wait for the next tick.
+    pub fn hurry(&self) {
+        self.wake.notify_one();
     }
 
     fn start_replica(&self, managed: &Managed, replica: ReplicaId, now: Time) {
@@ -421,7 +456,7 @@ impl Controller {
             let endpoints = managed.config.station.endpoints();
             let load = |id| endpoints.iter().find(|e| e.endpoint.replica == id).map_or(0, |e| e.view.in_flight);
             for (&id, draining) in managed.draining.iter_mut().filter(|(_, d)| !d.stopping) {
-                let left = load(id);
+                let left = load(id).saturating_add(self.held_by(&managed.config.name, id).tasks);
                 if left > 0 && now < draining.deadline {
                     waiting = true;
                     continue;
@@ -429,7 +464,7 @@ impl Controller {
                 draining.stopping = true;
                 let text = match left {
                     0 => "is empty and is stopped".into(),
-                    n => format!("still had {n} requests when its drain time of {:?} passed", managed.config.drain),
+                    n => format!("still had {n} requests or tasks when its drain time of {:?} passed", managed.config.drain),
                 };
                 self.note(now, &managed.config.name, Some(id), "drained", text);
                 self.platform.stop(&managed.config.name, id, managed.config.drain);
@@ -439,6 +474,7 @@ impl Controller {
     }
 
     fn on_event(&self, event: PlatformEvent) {
+        self.tell_work(&event);
         let mut services = self.lock();
         if let Some(managed) = services.get_mut(&event.service) {
             if let (EventKind::Ready { after, .. }, Some(id)) = (&event.kind, event.replica)

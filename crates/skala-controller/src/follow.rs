@@ -40,7 +40,7 @@ pub(crate) fn describe(kind: &EventKind) -> (&'static str, String) {
         EventKind::Spawned { pid, addr } => ("started", format!("process {pid} on {addr}")),
         EventKind::Ready { addr, after } => ("ready", format!("on {addr} after {:.2}s", after.as_secs_f64())),
         EventKind::Unready { reason } => ("unready", reason.clone()),
-        EventKind::Exited { status } => ("exited", status.clone()),
+        EventKind::Exited { status, .. } => ("exited", status.clone()),
         EventKind::OutOfMemory { kills } => {
             ("outOfMemory", format!("the kernel killed {kills} of its processes for want of memory"))
         }

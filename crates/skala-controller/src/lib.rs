@@ -10,9 +10,11 @@ pub mod probe;
 mod replay;
 mod sizing;
 mod upstreams;
+mod work;
 
 pub use control::{ControlConfig, Controller, LOOKS, Outside, ServiceView};
 pub use managed::{Decided, ServiceConfig};
 pub use replay::{Difference, Replay, replay};
 pub use sizing::{SizingView, Vertical};
 pub use upstreams::{HealthCheck, Target, Upstreams, watch_upstreams};
+pub use work::{Held, Work};

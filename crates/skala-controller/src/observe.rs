@@ -12,6 +12,7 @@ use skala_types::{ReplicaId, Replicas, Sampled};
 
 use crate::control::LOOKS;
 use crate::platform::{self, ReplicaStatus};
+use crate::work::Held;
 
 /// Sampling windows that make the fast window: one tick.
 const FAST_WINDOWS: usize = LOOKS as usize;
@@ -25,16 +26,19 @@ pub(crate) fn observe<'a>(
     station: &Station,
     directive: Option<Directive>,
     signals: Vec<SignalObservation>,
+    held_by: impl Fn(ReplicaId) -> Held,
 ) -> Observation {
     let in_flight: BTreeMap<ReplicaId, u32> =
         station.endpoints().into_iter().map(|e| (e.endpoint.replica, e.view.in_flight)).collect();
     let replicas: Vec<ReplicaObservation> = replicas
-        .map(|r| ReplicaObservation {
+        .map(|r| (r, held_by(r.id)))
+        .map(|(r, held)| ReplicaObservation {
             id: r.id,
             phase: if is_draining(r.id) { Phase::Draining } else { phase(r.phase) },
             phase_since: r.phase_since,
             started_at: r.started_at,
-            in_flight: in_flight.get(&r.id).copied().unwrap_or(0),
+            in_flight: in_flight.get(&r.id).copied().unwrap_or(0).saturating_add(held.tasks),
+            work_left: held.left.filter(|left| !left.is_zero()),
             cpu: r.usage.map(|u| Sampled::new(u.at, u.value.cpu)),
             cpu_fast: r.usage.map(|u| Sampled::new(u.at, u.value.cpu_fast)),
             memory: r.usage.map(|u| Sampled::new(u.at, u.value.memory)),

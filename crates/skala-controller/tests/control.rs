@@ -14,7 +14,7 @@ use skala_autoscaler::{Action, Directive, MetricSpec, Policy, PolicySpec, Rule, 
 use skala_balance::{EndpointState, Outcome, Settings};
 use skala_controller::journal::{Journal, Retention, Saved};
 use skala_controller::platform::{EventKind, Phase, Platform, PlatformError, PlatformEvent, ReplicaStatus};
-use skala_controller::{ControlConfig, Controller, Outside, ServiceConfig, replay};
+use skala_controller::{ControlConfig, Controller, Held, Outside, ServiceConfig, Work, replay};
 use skala_runtime::{Clock, Station};
 use skala_types::{ReplicaId, Replicas, Rps, ServiceName, Time};
 use tokio::sync::mpsc;
@@ -43,7 +43,7 @@ impl Instantly {
             r.addr = None;
             r.service.clone()
         };
-        self.tell(&service, id, EventKind::Exited { status: "signal 9".into() });
+        self.tell(&service, id, EventKind::Exited { status: "signal 9".into(), last_lines: vec!["last words".into()] });
     }
 }
 
@@ -368,4 +368,53 @@ async fn a_signal_and_a_budget_decide_and_their_decisions_replay_byte_for_byte()
 fn actions_are_plain_data() {
     let json = serde_json::to_string(&Action::Start { replica: ReplicaId(3) }).unwrap();
     assert_eq!(json, r#"{"start":{"replica":3}}"#);
+}
+
+/// Tasks that replicas hold, and what was said about replicas.
+#[derive(Default)]
+struct Tasks {
+    held: Mutex<BTreeMap<ReplicaId, Held>>,
+    said: Mutex<Vec<String>>,
+}
+
+impl Work for Tasks {
+    fn held_by(&self, _: &ServiceName, replica: ReplicaId) -> Held {
+        self.held.lock().unwrap().get(&replica).copied().unwrap_or_default()
+    }
+
+    fn drain(&self, service: &ServiceName, replica: ReplicaId) {
+        self.said.lock().unwrap().push(format!("drain {service}-{replica}"));
+    }
+
+    fn gone(&self, service: &ServiceName, replica: ReplicaId, why: &str, last_lines: &[String]) {
+        self.said.lock().unwrap().push(format!("gone {service}-{replica}: {why} {last_lines:?}"));
+    }
+}
+
+#[tokio::test]
+async fn tasks_of_a_replica_choose_the_victim_and_are_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = Arc::new(Tasks::default());
+    let work = Some(Arc::clone(&tasks) as Arc<dyn Work>);
+    let mut b = bed_with(dir.path(), policy(2, 5), Duration::from_secs(60), Outside { work, ..Outside::default() });
+    let task = b.run();
+    until("two ready", || b.ready() == 2).await;
+    // The older one has more tasks, the newer one the longer work.
+    let ids = b.ids();
+    let (older, newer) = (ReplicaId(ids[0]), ReplicaId(ids[1]));
+    let held = |tasks, secs| Held { tasks, left: Some(Duration::from_secs(secs)) };
+    *tasks.held.lock().unwrap() = BTreeMap::from([(older, held(3, 2)), (newer, held(1, 500))]);
+    b.hold(1);
+    until("the one that is done sooner drains", || b.controller.services()[0].draining == [older]).await;
+    until("it gets nothing new", || *tasks.said.lock().unwrap() == [format!("drain api-{older}")]).await;
+    let before = b.controller.decisions();
+    until("it is waited for", || b.controller.decisions() > before + 3).await;
+    assert_eq!(b.ids().len(), 2);
+    tasks.held.lock().unwrap().remove(&older);
+    until("it is stopped once its tasks are done", || b.ids() == [newer.0]).await;
+    b.platform.fail(newer);
+    let said = format!("gone api-{newer}: signal 9 [\"last words\"]");
+    until("its end is told", || tasks.said.lock().unwrap().contains(&said)).await;
+    assert!(tasks.said.lock().unwrap().contains(&format!("gone api-{older}: was stopped []")));
+    task.abort();
 }

@@ -24,7 +24,7 @@ use crate::codec::fields::is_token;
 use crate::codec::reject::Reject;
 use crate::codec::scan::HeadScan;
 use crate::counters::GatewayCounters;
-use crate::job::{Job, Refused};
+use crate::job::{Job, Refused, Work};
 use crate::shared::Shared;
 use crate::timer::Timer;
 
@@ -92,13 +92,20 @@ pub(crate) async fn serve(shared: Rc<Shared>, stream: TcpStream, peer: SocketAdd
         let read = Job::read(&conn.shared, routes.load(), &conn.client.input.filled()[..end], &conn.peer);
         conn.client.input.consume(end);
         served += 1;
-        let mut job = match read {
-            Ok(job) => job,
-            Err(refused) => break conn.refuse(refused).await,
+        let last = served >= conn.shared.limits.max_requests_per_connection;
+        conn.shared.counters.requests.add(u64::from(read.is_ok()));
+        let next = match read {
+            Ok(Work::Forward(mut job)) => {
+                job.close |= last;
+                conn.dispatch(job).await
+            }
+            Ok(Work::Aside(mut aside)) => {
+                aside.close |= last;
+                Box::pin(conn.offload(*aside)).await
+            }
+            Err(refused) => conn.refuse(refused).await,
         };
-        job.close |= served >= conn.shared.limits.max_requests_per_connection;
-        conn.shared.counters.requests.add(1);
-        match conn.dispatch(job).await {
+        match next {
             Next::Continue => idle = conn.shared.limits.keep_alive,
             end => break end,
         }
@@ -158,7 +165,7 @@ impl Conn {
     }
 
     /// Says why a request was refused.
-    async fn refuse(&mut self, refused: Refused) -> Next {
+    pub(crate) async fn refuse(&mut self, refused: Refused) -> Next {
         let Refused { reject, request_id, is_head } = refused;
         self.shared.counters.count_reject(reject);
         let error = reject.to_string();

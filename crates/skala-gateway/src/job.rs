@@ -12,6 +12,7 @@ use crate::codec::chunked::Malformed;
 use crate::codec::reject::Reject;
 use crate::codec::request::{Framing, HEADER_SLOTS, HeadLimits, RequestHead};
 use crate::codec::rewrite::{self, Via};
+use crate::offload::Aside;
 use crate::request_id::RequestId;
 use crate::routes::{RouteSpec, RouteTable};
 use crate::shared::Shared;
@@ -36,6 +37,14 @@ pub(crate) struct Job {
     replayable: bool,
 }
 
+/// What a good request is to the gateway.
+pub(crate) enum Work {
+    /// One for a replica.
+    Forward(Job),
+    /// One that is answered beside the data path.
+    Aside(Box<Aside>),
+}
+
 /// A head that was refused, with the id it is refused under.
 pub(crate) struct Refused {
     pub(crate) reject: Reject,
@@ -45,7 +54,7 @@ pub(crate) struct Refused {
 
 impl Job {
     /// Reads a complete head and finds its route.
-    pub(crate) fn read(shared: &Shared, table: &RouteTable, head: &[u8], peer: &str) -> Result<Job, Refused> {
+    pub(crate) fn read(shared: &Shared, table: &RouteTable, head: &[u8], peer: &str) -> Result<Work, Refused> {
         let limits = HeadLimits { max_headers: shared.limits.max_headers, max_target: shared.limits.max_target_bytes };
         let mut slots = [const { MaybeUninit::uninit() }; HEADER_SLOTS];
         let request = RequestHead::parse(head, &mut slots, limits).map_err(|reject| Refused {
@@ -56,6 +65,9 @@ impl Job {
         let request_id = request.request_id.map_or_else(|| shared.ids.generate(), RequestId::keep);
         let is_head = request.method == "HEAD";
         let refused = |reject| Refused { reject, request_id, is_head };
+        if let Some(aside) = Aside::read(table, &request, request_id, peer).map_err(refused)? {
+            return Ok(Work::Aside(Box::new(aside)));
+        }
         let route = table.find(request.host, request.target).ok_or(Reject::NoRoute).map_err(refused)?;
         let encoding = match request.framing {
             Framing::Length(n) if n > route.max_body => return Err(refused(Reject::BodyTooLarge)),
@@ -78,7 +90,7 @@ impl Job {
         };
         let via = Via { peer, request_id: request_id.as_str(), default_host: route.station.name().as_str() };
         rewrite::request_head(job.out.writer(), &request, via);
-        Ok(job)
+        Ok(Work::Forward(job))
     }
 
     /// Takes what it can of the body; returns the bytes consumed.

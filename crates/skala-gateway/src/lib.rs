@@ -26,6 +26,7 @@ mod exchange;
 pub mod fuzzing;
 mod gateway;
 mod job;
+pub mod offload;
 mod pool;
 mod request_id;
 mod routes;

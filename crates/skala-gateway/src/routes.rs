@@ -15,6 +15,7 @@ use skala_runtime::Station;
 use thiserror::Error;
 
 use crate::codec::fields::without_port;
+use crate::offload::{Async, Offload, Offloader};
 
 /// Which hosts a route answers for; names are kept in lower case, without port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +77,8 @@ pub struct RouteSpec {
     /// How long an idle connection to a replica is used again; keep it below the server's own limit (gunicorn 2 s, uvicorn 5 s).
     /// Zero makes a connection per request. Default 1.5 s.
     pub upstream_keep_alive: Duration,
+    /// Where a request with `Prefer: respond-async` goes instead of to a replica; none: to a replica all the same.
+    pub offload: Option<Async>,
 }
 
 impl RouteSpec {
@@ -89,6 +92,7 @@ impl RouteSpec {
             idle_timeout: Duration::from_secs(60),
             max_body: 16 * 1024 * 1024,
             upstream_keep_alive: Duration::from_millis(1500),
+            offload: None,
         }
     }
 }
@@ -111,6 +115,7 @@ pub enum RouteError {
 #[derive(Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Arc<RouteSpec>>,
+    offloader: Offloader,
 }
 
 impl RouteTable {
@@ -132,7 +137,18 @@ impl RouteTable {
         if let Some(twice) = table.windows(2).find(|w| w[0].path_prefix == w[1].path_prefix && w[0].host == w[1].host) {
             return Err(RouteError::Duplicate(format!("{}/", twice[0].path_prefix)));
         }
-        Ok(RouteTable { routes: table })
+        Ok(RouteTable { routes: table, offloader: Offloader::default() })
+    }
+
+    /// Lets requests become tasks, where their routes allow it.
+    #[must_use]
+    pub fn offload_to(mut self, to: Arc<dyn Offload>) -> RouteTable {
+        self.offloader = Offloader { to: Some(to), ..Offloader::default() };
+        self
+    }
+
+    pub(crate) fn offloader(&self) -> &Offloader {
+        &self.offloader
     }
 
     /// The route of a request; `host` may carry a port, `target` a query.

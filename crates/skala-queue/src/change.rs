@@ -201,13 +201,19 @@ pub enum FiringOutcome {
 }
 
 /// What is remembered of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleRow {
     /// Occurrences up to this time are dealt with.
     pub through: Time,
     /// Whether it pauses.
     pub paused: bool,
+    /// An occurrence that waits until the one before it has ended.
+    #[serde(default)]
+    pub buffered: Option<Time>,
+    /// What tells its timetable from others: a changed one begins when it is first seen, and makes up for nothing.
+    #[serde(default)]
+    pub timetable: u64,
 }
 
 /// What a store gives back when it is opened, before any task.

@@ -14,6 +14,16 @@ use crate::Cause;
 pub const PRIORITIES: std::ops::RangeInclusive<u8> = 0..=10;
 /// Most tasks that are enqueued, taken or answered at once.
 pub const MOST_AT_ONCE: usize = 128;
+/// Most keys that a queue remembers; keyed tasks beyond are refused until windows end.
+pub const MOST_KEYS: usize = 1_000_000;
+/// Most tasks that a task waits for.
+pub const MOST_PARENTS: usize = 1024;
+/// Most tasks that wait for the same one.
+pub const MOST_CHILDREN: usize = 10_000;
+/// Longest key, name of a tenant, or progress, in bytes.
+pub const LONGEST_NAME: usize = 512;
+/// Longest attempt.
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +72,8 @@ pub struct QueueSettings {
     pub cost: u64,
     /// Ceilings on what its tasks cost.
     pub ceilings: Vec<Ceiling>,
+    /// Ceilings on what the tasks of single schedules cost, by the schedule's name, beside the others.
+    pub schedule_ceilings: BTreeMap<Text, Ceiling>,
     /// When to alarm.
     pub alarm: Alarm,
 }
@@ -182,6 +194,7 @@ impl QueueSettings {
             max_body: 1 << 20,
             cost: 0,
             ceilings: Vec::new(),
+            schedule_ceilings: BTreeMap::new(),
             alarm: Alarm::default(),
         }
     }

@@ -47,7 +47,7 @@ impl NewTask {
             queue,
             body: body.into(),
             label: Label::default(),
-            tenant: "".into(),
+            tenant: Text::default(),
             key: None,
             priority: None,
             due: None,

@@ -5,4 +5,4 @@ pub mod private;
 mod station;
 
 pub use clock::Clock;
-pub use station::{Endpoint, Lease, LiveEndpoint, Refused, Station};
+pub use station::{Endpoint, Lease, LiveEndpoint, Places, Refused, Station};

@@ -74,6 +74,9 @@ pub struct Station {
     clock: Clock,
     inner: Mutex<Inner>,
     pressure: Notify,
+    /// Somebody wants to know when a server may be free.
+    watched: AtomicBool,
+    freed: Notify,
 }
 
 impl std::fmt::Debug for Station {
@@ -88,7 +91,14 @@ impl Station {
         let rng = Streams::new(seed).stream(name.as_str());
         let core = skala_balance::Station::new(settings, clock.now(), rng);
         let inner = Inner { core, endpoints: BTreeMap::new(), waiters: HashMap::new() };
-        Arc::new(Station { name, clock, inner: Mutex::new(inner), pressure: Notify::new() })
+        Arc::new(Station {
+            name,
+            clock,
+            inner: Mutex::new(inner),
+            pressure: Notify::new(),
+            watched: AtomicBool::new(false),
+            freed: Notify::new(),
+        })
     }
 
     /// The service's name.
@@ -125,6 +135,27 @@ impl Station {
         let endpoint = inner.endpoints.get(&id).cloned().expect("the core knows only endpoints that were added here");
         drop(inner);
         Some(self.lease(request, now, endpoint, now))
+    }
+
+    /// Takes up to `most` servers of one endpoint for work that waits elsewhere, such as tasks; `None` when there is none to be had,
+    /// because it is full, not ready, draining or shunned, or because requests wait for servers themselves.
+    pub fn reserve_at(self: &Arc<Self>, id: EndpointId, most: u32) -> Option<Places> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let endpoint = inner.endpoints.get(&id).cloned()?;
+        let left = inner.core.reserve_at(now, id, most);
+        drop(inner);
+        (left > 0).then(|| Places { station: Arc::clone(self), endpoint, left })
+    }
+
+    /// Asks for one [`Station::freed`]. To miss nothing, ask before looking.
+    pub fn watch(&self) {
+        self.watched.store(true, Ordering::SeqCst);
+    }
+
+    /// Completes when a server may have fallen free, or endpoints changed, since [`Station::watch`]. For one listener per station.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// Admits a request again after the endpoint of `lease` failed it: somewhere else than in `tried`, keeping its place.
@@ -234,11 +265,20 @@ impl Station {
         }
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
+    /// A change that the listener of [`Station::freed`] makes itself.
+    fn change_unheard<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
         let now = self.clock.now();
         let mut inner = self.lock();
         let result = change(&mut inner, now);
         Self::dispatch(&mut inner, now);
+        result
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Inner, Time) -> R) -> R {
+        let result = self.change_unheard(change);
+        if self.watched.load(Ordering::Relaxed) && self.watched.swap(false, Ordering::SeqCst) {
+            self.freed.notify_one();
+        }
         result
     }
 
@@ -306,6 +346,11 @@ impl Station {
         self.change(|inner, _| inner.core.set_settings(settings));
     }
 
+    /// Says that work came that no replica is ready for.
+    pub fn press(&self) {
+        self.pressure.notify_one();
+    }
+
     /// Completes when a request came while no replica was ready, or was turned away: a reason to decide before the next tick.
     pub async fn pressure(&self) {
         self.pressure.notified().await;
@@ -362,6 +407,44 @@ impl Drop for Place<'_> {
                 inner.core.finish(now, endpoint.id, now, Outcome::ClientGone);
             }
         });
+    }
+}
+
+/// Servers of one endpoint, held for work that is about to begin. Dropping it gives back those that are left.
+#[derive(Debug)]
+pub struct Places {
+    station: Arc<Station>,
+    endpoint: Arc<Endpoint>,
+    left: u32,
+}
+
+impl Places {
+    /// How many are left.
+    pub fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// Whose they are.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Begins work on one of them. Its time is measured as service, not as an answer's latency, which is what requests are promised.
+    pub fn begin(&mut self) -> Option<Lease> {
+        self.left = self.left.checked_sub(1)?;
+        let now = self.station.clock.now();
+        let request = self.station.lock().core.begin_at();
+        let mut lease = self.station.lease(request, now, Arc::clone(&self.endpoint), now);
+        lease.answered = true;
+        Some(lease)
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        if self.left > 0 {
+            self.station.change_unheard(|inner, now| inner.core.unreserve_at(now, self.endpoint.id, self.left));
+        }
     }
 }
 

@@ -150,3 +150,44 @@ async fn many_requests_over_few_servers_all_get_served_once() {
     assert_eq!(s.load(), (0, 0));
     assert_eq!(s.totals().completions, 2000);
 }
+
+#[tokio::test]
+async fn work_that_waits_elsewhere_shares_a_replicas_servers_with_requests() {
+    let s = station(3, 10);
+    let id = s.add_endpoint(ReplicaId(1), addr(), 1.0, true);
+    let request = s.try_admit().unwrap();
+    let mut places = s.reserve_at(id, 10).unwrap();
+    assert_eq!((places.left(), s.load()), (2, (0, 3)));
+    assert!(s.try_admit().is_none(), "the replica is full");
+    let work = places.begin().unwrap();
+    s.watch();
+    drop(places);
+    let unheard = tokio::time::timeout(Duration::from_millis(20), s.freed()).await;
+    assert!(unheard.is_err(), "whoever reserves and gives back is not woken by that");
+    assert_eq!(s.load(), (0, 2), "what was not begun is given back");
+    work.finish(Outcome::Status(200));
+    drop(request);
+    let totals = s.totals();
+    assert_eq!((totals.arrivals, totals.completions, totals.latency.count(), totals.service.count()), (2, 2, 0, 2));
+}
+
+#[tokio::test]
+async fn nothing_is_reserved_where_requests_wait_or_an_endpoint_drains() {
+    let s = station(1, 10);
+    let id = s.add_endpoint(ReplicaId(1), addr(), 1.0, true);
+    let mut places = s.reserve_at(id, 1).unwrap();
+    let work = places.begin().unwrap();
+    let waiting = tokio::spawn({
+        let s = Arc::clone(&s);
+        async move { s.admit(soon()).await }
+    });
+    until(|| s.load() == (1, 1)).await;
+    s.watch();
+    work.finish(Outcome::Status(200));
+    s.freed().await;
+    assert!(s.reserve_at(id, 1).is_none(), "the waiting request got the server");
+    drop(waiting.await.unwrap().unwrap());
+    s.drain(id);
+    assert!(s.reserve_at(id, 1).is_none());
+    assert_eq!(s.load(), (0, 0));
+}

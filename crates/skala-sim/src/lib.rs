@@ -28,7 +28,7 @@ pub use dist::Dist;
 pub use exact::{Flow, Progress, simulate, simulate_watched};
 pub use fluid::{simulate_steps, simulate_steps_watched};
 pub use need::Need;
-pub use network::{Backoff, Calls, Misfire, Network, Pool, PoolCall, Provider, ProviderCall, Schedule, TaskQueue};
+pub use network::{Backoff, Calls, Misfire, Network, Pool, PoolCall, Provider, ProviderCall, Schedule, TaskQueue, Timing};
 pub use outcome::{Elasticity, Outcome, Point, PoolOutcome, ProviderOutcome, QueueOutcome, ServiceOutcome};
 pub use platform::{Assumed, Setup, scenario};
 pub use rivals::{Rival, rival};

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use skala_autoscaler::Quantile;
+use skala_types::Time;
 
 use crate::{Dist, Scenario, SimError};
 
@@ -70,16 +71,30 @@ pub struct Backoff {
 pub struct Schedule {
     /// Its name.
     pub name: String,
-    /// Five cron fields.
-    pub cron: String,
-    /// IANA time zone in which they are read.
-    pub timezone: String,
+    /// When it fires.
+    pub timing: Timing,
     /// Index of the queue.
     pub queue: usize,
     /// Tasks each time.
     pub tasks: u32,
     /// What becomes of times that pass while the controller of the queue's service is away.
     pub misfire: Misfire,
+}
+
+/// When a schedule fires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// At cron times of a zone.
+    Cron {
+        /// Five fields, or six with the seconds first.
+        text: String,
+        /// IANA time zone in which they are read.
+        timezone: String,
+    },
+    /// Each time so long after the one before, counted from 1970-01-01 UTC; at least a second.
+    Every(Duration),
+    /// Once.
+    At(Time),
 }
 
 /// What becomes of missed times.

@@ -26,7 +26,7 @@ mod yaml;
 
 pub use explain::{Child, ExplainError, Explanation, explain};
 pub use load::{LoadOptions, Loaded, Source, load};
-pub use lower::{BudgetOf, Scaler, SourceOf, VerticalAxis};
+pub use lower::{BudgetOf, CeleryQueue, Delivery, Scaler, ScheduledRequest, SourceOf, TaskQueue, TaskSchedule, VerticalAxis};
 pub use model::Platform;
 pub use problem::{Problem, Severity, Span};
 pub use reference::reference_page;

@@ -46,7 +46,8 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Stable code. E01: YAML; E02: grammar; E03: substitution and environments; E04: services; E05: autoscaling;
-    /// E06: routes, addresses and objectives; E07: budgets, databases, providers and what is planned. Warnings start with W.
+    /// E06: routes, addresses and objectives; E07: budgets, databases, providers and what is planned; E08: queues, schedules and the
+    /// task server. Warnings start with W.
     pub code: &'static str,
     /// Error or warning.
     pub severity: Severity,

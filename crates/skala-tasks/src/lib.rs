@@ -7,7 +7,10 @@
 //!                                   -> deliver: push | pull | command
 //! ```
 
+mod api;
+pub mod deliver;
 mod engine;
+pub mod schedules;
 pub mod store;
 pub mod writer;
 

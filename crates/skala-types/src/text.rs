@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -15,7 +15,9 @@ pub struct Text(Arc<str>);
 
 impl Default for Text {
     fn default() -> Text {
-        Text(Arc::from(""))
+        // Most optional texts are empty: they share one allocation.
+        static EMPTY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+        Text(Arc::clone(&EMPTY))
     }
 }
 

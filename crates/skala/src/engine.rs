@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,6 +22,7 @@ use crate::history;
 use crate::instance::Instance;
 use crate::lower::{self, Stations};
 use crate::outside::{self, Numbers};
+use crate::tasks::{self, Noted, Offloads, TaskSide};
 
 /// How long the gateway may finish open requests at the end, at most.
 const MAX_GATEWAY_GRACE: Duration = Duration::from_secs(60);
@@ -57,6 +58,7 @@ pub struct Shared {
     pub(crate) local: Arc<LocalPlatform>,
     pub(crate) controller: Arc<Controller>,
     pub(crate) numbers: Arc<Numbers>,
+    pub(crate) tasks: Option<Arc<TaskSide>>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gateway_addr: SocketAddr,
     pub(crate) admin_addr: SocketAddr,
@@ -73,11 +75,37 @@ impl Engine {
         let Options { platform, folder, state_dir } = options;
         private::make_folder(&state_dir).with_context(|| format!("make the state folder {}", state_dir.display()))?;
         let clock = Clock::system();
-        let (local, events) = local_platform(&platform, &folder, &state_dir, &clock)?;
+        let variables = Arc::new(OnceLock::new());
+        let (local, events) = local_platform(&platform, &folder, &state_dir, &clock, &variables)?;
         let local = Arc::new(local);
-        let started = Self::compose(platform, state_dir, clock, Arc::clone(&local), events).await;
+        let started = Self::begin(platform, folder, state_dir, clock, Arc::clone(&local), events, &variables).await;
         if started.is_err() {
             local.shutdown(Duration::ZERO).await;
+        }
+        started
+    }
+
+    /// Starts the tasks, then the rest; ends the tasks when the rest cannot be started.
+    async fn begin(
+        platform: Platform,
+        folder: PathBuf,
+        state_dir: PathBuf,
+        clock: Clock,
+        local: Arc<LocalPlatform>,
+        events: mpsc::Receiver<PlatformEvent>,
+        variables: &OnceLock<TaskVariables>,
+    ) -> anyhow::Result<Engine> {
+        let stations = stations(&platform, &clock);
+        let tasks = tasks::start(&platform, &folder, &state_dir, &clock, &stations).await?;
+        if let Some(side) = &tasks {
+            // Nothing has been started before.
+            let _ = variables.set(tasks::variables(&platform, &side.tasks));
+            side.know(&local);
+        }
+        let started = Self::compose(platform, state_dir, clock, stations, local, events, tasks.clone()).await;
+        if let (Err(_), Some(side)) = (&started, &tasks) {
+            side.stop(Duration::ZERO).await;
+            side.tasks.shutdown(Duration::ZERO).await;
         }
         started
     }
@@ -86,13 +114,18 @@ impl Engine {
         platform: Platform,
         state_dir: PathBuf,
         clock: Clock,
+        stations: Stations,
         local: Arc<LocalPlatform>,
         events: mpsc::Receiver<PlatformEvent>,
+        tasks: Option<Arc<TaskSide>>,
     ) -> anyhow::Result<Engine> {
-        let stations = stations(&platform, &clock);
         let mut config = GatewayConfig::new(lower::listen(&platform.gateway.listen)?);
         config.limits = lower::limits(&platform);
-        let gateway = Gateway::bind(config, lower::routes(&platform, &stations)?).context("gateway.listen")?;
+        let mut routes = lower::routes(&platform, &stations)?;
+        if let Some(side) = &tasks {
+            routes = routes.offload_to(Arc::new(Offloads::new(Arc::clone(side))));
+        }
+        let gateway = Gateway::bind(config, routes).context("gateway.listen")?;
         let token = platform.admin.token.as_ref().map(|t| Token::new(t.expose().to_owned()));
         let admin = AdminServer::bind(lower::listen(&platform.admin.listen)?, token).await.context("admin.listen")?;
 
@@ -109,7 +142,7 @@ impl Engine {
             scaled.extend(lower::scaled(&platform, name, service, station)?);
             upstreams.extend(lower::upstreams(service, station).map(|u| tokio::spawn(watch_upstreams(u, Arc::clone(&journal)))));
         }
-        let numbers = Arc::new(Numbers::start(&platform, &clock));
+        let numbers = Arc::new(Numbers::start(&platform, &clock, tasks.clone()));
         let controller = Controller::new(
             ControlConfig::default(),
             clock.clone(),
@@ -117,7 +150,12 @@ impl Engine {
             Arc::clone(&local) as _,
             scaled,
             saved,
-            Outside { signals: Some(Arc::clone(&numbers) as _), limits, kept },
+            Outside {
+                signals: Some(Arc::clone(&numbers) as _),
+                limits,
+                kept,
+                work: tasks.as_ref().map(|side| Arc::clone(side) as _),
+            },
         );
         let shared = Arc::new(Shared {
             started: clock.now(),
@@ -125,6 +163,7 @@ impl Engine {
             stations,
             local,
             numbers,
+            tasks,
             controller: Arc::clone(&controller),
             journal,
             gateway_addr: gateway.local_addr(),
@@ -134,6 +173,7 @@ impl Engine {
             end: Notify::new(),
         });
         shared.note("up", format!("skala {} runs as process {}", env!("CARGO_PKG_VERSION"), std::process::id()));
+        shared.attend_tasks();
         let (end_admin, ended) = watch::channel(false);
         let engine = Engine {
             admin: tokio::spawn(admin.serve(Arc::clone(&shared) as _, ended)),
@@ -144,7 +184,9 @@ impl Engine {
             upstreams,
             state_dir,
         };
-        let note = Instance { pid: std::process::id(), admin: engine.shared.admin_addr, gateway: engine.shared.gateway_addr };
+        let tasks = engine.shared.tasks.as_ref().and_then(|side| side.tasks.url()).map(str::to_owned);
+        let (admin, gateway) = (engine.shared.admin_addr, engine.shared.gateway_addr);
+        let note = Instance { pid: std::process::id(), admin, gateway, tasks };
         note.write(&engine.state_dir).context("write into the state folder")?;
         Ok(engine)
     }
@@ -156,7 +198,14 @@ impl Engine {
         shared.note("down", "ends in order".into());
         let grace = shared.platform.services.values().map(|s| s.drain.get()).max().unwrap_or_default();
         let orderly = async {
-            self.gateway.shutdown(grace.min(MAX_GATEWAY_GRACE)).await;
+            let gateway = self.gateway.shutdown(grace.min(MAX_GATEWAY_GRACE));
+            // Those who deliver finish what runs while the replicas are still there.
+            let deliverers = async {
+                if let Some(side) = &shared.tasks {
+                    side.stop(grace).await;
+                }
+            };
+            tokio::join!(gateway, deliverers);
             shared.controller.shut_down().await
         };
         let clean = tokio::select! {
@@ -164,6 +213,11 @@ impl Engine {
             () = force => false,
         };
         let clean = shared.local.shutdown(Duration::ZERO).await && clean;
+        if let Some(side) = &shared.tasks {
+            // Replicas that took tasks by the API have answered or are gone: what they held is handed back and written down.
+            side.stop(Duration::ZERO).await;
+            side.tasks.shutdown(Duration::ZERO).await;
+        }
         self.upstreams.iter().for_each(JoinHandle::abort);
         self.controller.abort();
         shared.numbers.stop().await;
@@ -178,12 +232,41 @@ impl Engine {
 }
 
 impl Shared {
+    /// Notes what happens to tasks, and hurries the controller when tasks come that no replica is there for.
+    fn attend_tasks(self: &Arc<Self>) {
+        let Some(side) = &self.tasks else { return };
+        let (side_of_events, shared) = (Arc::clone(side), Arc::clone(self));
+        side.attend(tokio::spawn(async move {
+            let clock = shared.clock.clone();
+            side_of_events.note_events(|| clock.now(), |noted| shared.note_of_tasks(noted)).await;
+        }));
+        for wakes in side.pull_wakes() {
+            let controller = Arc::clone(&self.controller);
+            side.attend(tokio::spawn(async move {
+                loop {
+                    wakes.notified().await;
+                    controller.hurry();
+                }
+            }));
+        }
+    }
+
+    fn note_of_tasks(&self, noted: Noted) {
+        let Noted { service, kind, text } = noted;
+        tracing::info!(target: "skala::events", "{kind}: {text}");
+        let service = service.map(|s| s.as_str().into());
+        self.journal.event(Event { at: self.clock.now(), service, replica: None, kind: kind.into(), text });
+    }
+
     /// Notes something that skala itself did.
     pub(crate) fn note(&self, kind: &str, text: String) {
         tracing::info!(target: "skala::events", "skala {kind}: {text}");
         self.journal.event(Event { at: self.clock.now(), service: None, replica: None, kind: kind.into(), text });
     }
 }
+
+/// What replicas must know to find the tasks.
+type TaskVariables = Vec<(&'static str, String)>;
 
 fn stations(platform: &Platform, clock: &Clock) -> Stations {
     // The balancer's choices need to differ between runs, not to be secret.
@@ -201,15 +284,24 @@ fn local_platform(
     folder: &Path,
     state_dir: &Path,
     clock: &Clock,
+    variables: &Arc<OnceLock<TaskVariables>>,
 ) -> anyhow::Result<(LocalPlatform, mpsc::Receiver<PlatformEvent>)> {
     let now = clock.clone();
     let mut config = LocalConfig::new(state_dir, Arc::new(move || now.now()));
     let own = std::env::current_exe().context("find skala's own program")?;
     config.guardian = Some(vec![own.display().to_string(), "__guardian".into()]);
     config.reserved_ports = BTreeSet::from([platform.gateway.listen.port(), platform.admin.listen.port()]);
+    if platform.has_tasks() {
+        config.reserved_ports.insert(platform.tasks.listen.port());
+        let known = Arc::clone(variables);
+        config.variables = Some(Arc::new(move |service, replica| tasks::of_replica(known.get(), service, replica)));
+    }
     let folder = std::path::absolute(folder).context("find the platform file's folder")?;
-    let specs: BTreeMap<_, _> =
-        platform.services.iter().filter_map(|(name, s)| Some((name.clone(), lower::process(s, &folder)?))).collect();
+    let specs: BTreeMap<_, _> = platform
+        .services
+        .iter()
+        .filter_map(|(name, s)| Some((name.clone(), lower::process(platform, name, s, &folder)?)))
+        .collect();
     Ok(LocalPlatform::new(config, specs)?)
 }
 

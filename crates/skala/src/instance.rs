@@ -19,6 +19,9 @@ pub struct Instance {
     pub admin: SocketAddr,
     /// Its gateway.
     pub gateway: SocketAddr,
+    /// Where the tasks' API answers; none: the platform has no tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<String>,
 }
 
 fn path(state_dir: &Path) -> PathBuf {
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_note_lives_as_long_as_its_process() {
-        let note = |pid| Instance { pid, admin: ([127, 0, 0, 1], 1).into(), gateway: ([127, 0, 0, 1], 2).into() };
+        let note = |pid| Instance { pid, admin: ([127, 0, 0, 1], 1).into(), gateway: ([127, 0, 0, 1], 2).into(), tasks: None };
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         let rows = [(std::process::id(), true), (1, true), (child.id(), false), (0, false), (u32::MAX, false)];

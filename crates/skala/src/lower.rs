@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use skala_autoscaler::Directive;
@@ -11,12 +12,17 @@ use skala_balance::replica::Backoff;
 use skala_controller::platform::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen, Size};
 use skala_controller::probe::Check;
 use skala_controller::{HealthCheck, ServiceConfig, Target, Upstreams, Vertical};
+use skala_gateway::offload::Async;
 use skala_gateway::{HostPattern, Limits, RouteSpec, RouteTable};
 use skala_runtime::Station;
-use skala_spec::Platform;
 use skala_spec::model::{Probe, ResourceList, Route, Scale, Service, Work};
 use skala_spec::scalar::HostPort;
+use skala_spec::{Delivery, Platform};
 use skala_types::{Bytes, Replicas, ServiceName};
+
+/// How long a process lives before it counts as ready, where it has no probe and nobody sends it requests: a worker that cannot
+/// reach its broker or misses a module mostly ends sooner.
+const LIVES: Duration = Duration::from_secs(2);
 
 /// The stations of a platform, by service.
 pub type Stations = BTreeMap<ServiceName, Arc<Station>>;
@@ -28,9 +34,10 @@ pub fn listen(at: &HostPort) -> anyhow::Result<SocketAddr> {
 }
 
 /// How to run a replica; `None` for upstreams. Relative folders are relative to the platform file's.
-pub fn process(service: &Service, folder: &Path) -> Option<ProcessSpec> {
+pub fn process(platform: &Platform, name: &ServiceName, service: &Service, folder: &Path) -> Option<ProcessSpec> {
     let Some(Work::Command(command)) = service.work() else { return None };
     let r = &service.readiness;
+    let lives = r.tcp_socket.is_none() && !is_addressed(platform, name);
     Some(ProcessSpec {
         command: command.words().to_vec(),
         cwd: Some(service.working_dir.as_ref().map_or_else(|| folder.to_owned(), |dir| folder.join(dir))),
@@ -40,6 +47,7 @@ pub fn process(service: &Service, folder: &Path) -> Option<ProcessSpec> {
         readiness: Readiness {
             when: match r.probe() {
                 Probe::Http { path, .. } => ReadyWhen::Answers(Check::HttpGet { path: path.to_owned() }),
+                Probe::Tcp { .. } if lives => ReadyWhen::Lives(LIVES.min(r.start_timeout.get() / 2)),
                 Probe::Tcp { .. } => ReadyWhen::Answers(Check::Tcp),
                 Probe::LogLine(text) => ReadyWhen::Logs(text.to_owned()),
             },
@@ -142,8 +150,28 @@ fn spec(platform: &Platform, route: &Route, stations: &Stations) -> anyhow::Resu
         timeout: route.timeout.get(),
         max_body: route.max_body.bytes(),
         upstream_keep_alive: service.keep_alive.get(),
+        offload: route.offload.as_ref().and_then(|o| offload(platform, &o.queue)),
         ..RouteSpec::new(&route.path, Arc::clone(station))
     })
+}
+
+/// The queue that a route's requests may go to.
+fn offload(platform: &Platform, queue: &str) -> Option<Async> {
+    let max_body = platform.queues.get(queue)?.max_body.bytes();
+    Some(Async { queue: queue.into(), max_body })
+}
+
+/// Whether anybody sends requests to a service: by a route, or by pushing tasks.
+fn is_addressed(platform: &Platform, name: &ServiceName) -> bool {
+    let queues = platform.task_queues();
+    let pushed = queues.iter().any(|q| matches!(&q.delivery, Delivery::Push { service, .. } if service == name));
+    let pulls = queues.iter().any(|q| match &q.delivery {
+        Delivery::Pull { service } | Delivery::Celery { service, .. } => service == name,
+        Delivery::Push { .. } | Delivery::Command { .. } => false,
+    });
+    // A file without routes sends everything to its only service, which a worker does not wait for.
+    let routed = platform.routes().iter().any(|r| r.service == *name) && (platform.routes.is_some() || !pulls);
+    pushed || routed
 }
 
 /// The gateway's bounds.

@@ -6,7 +6,7 @@
 //! Tested: `tests/e2e/signals.rs`, `tests/e2e/limits.rs`.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -18,6 +18,8 @@ use skala_spec::Platform;
 use skala_spec::model::{PostgresSource, Source};
 use skala_spec::scalar::Dur;
 use tokio::runtime::Handle;
+
+use crate::tasks::TaskSide;
 
 /// Time between two looks at a database's connections; figures of two minutes ago no longer count.
 const DATABASE_POLL: Duration = Duration::from_secs(5);
@@ -35,11 +37,14 @@ pub struct Numbers {
     names: BTreeMap<String, Vec<(Text, String)>>,
     /// Databases that are asked, with the names of their two figures.
     databases: Vec<(String, [String; 2])>,
+    /// The platform's own queues.
+    tasks: Option<Arc<TaskSide>>,
+    clock: Clock,
 }
 
 impl Numbers {
     /// Begins to look at everything that the platform names.
-    pub fn start(platform: &Platform, clock: &Clock) -> Numbers {
+    pub fn start(platform: &Platform, clock: &Clock, tasks: Option<Arc<TaskSide>>) -> Numbers {
         let mut names: BTreeMap<String, Vec<(Text, String)>> = BTreeMap::new();
         let mut entries = Vec::new();
         for source in platform.sources() {
@@ -65,7 +70,7 @@ impl Numbers {
             databases.push((name.clone(), keys));
         }
         let signals = (!entries.is_empty()).then(|| Signals::start(&Handle::current(), entries, clock.clone()));
-        Numbers { signals: Mutex::new(signals), names, databases }
+        Numbers { signals: Mutex::new(signals), names, databases, tasks, clock: clock.clone() }
     }
 
     /// Ends the looks and closes the connections.
@@ -94,6 +99,14 @@ impl SignalSource for Numbers {
         let (signals, names) = (self.lock(), self.names.get(service));
         let (Some(signals), Some(names)) = (&*signals, names) else { return Vec::new() };
         names.iter().filter_map(|(name, key)| Some(signals.read(key)?.observation(name))).collect()
+    }
+
+    fn observe_within(&self, service: &str, start_up: Duration) -> Vec<SignalObservation> {
+        let mut seen = self.observe(service);
+        if let Some(tasks) = &self.tasks {
+            seen.extend(tasks.observe(service, start_up, self.clock.now()));
+        }
+        seen
     }
 
     fn downstreams(&self) -> Vec<UseSeen> {

@@ -7,6 +7,7 @@
 //! Tested: `super::tests` rows `live`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skala_types::Time;
@@ -19,6 +20,11 @@ use crate::coupling::{Limit, Links, Live, LiveUse};
 pub trait SignalSource: Send + Sync {
     /// What is known of a service's signals now. Never waits.
     fn observe(&self, service: &str) -> Vec<SignalObservation>;
+
+    /// The same for a service whose replicas take so long to start: a queue counts what falls due until then.
+    fn observe_within(&self, service: &str, _start_up: Duration) -> Vec<SignalObservation> {
+        self.observe(service)
+    }
 
     /// What is known of databases now. Never waits.
     fn downstreams(&self) -> Vec<UseSeen> {

@@ -142,6 +142,7 @@ fn under_one(kind: CeilingKind, mode: crate::Mode) -> u32 {
         phase_since: Time::from_secs(1_700_000_000),
         started_at: Time::from_secs(1_700_000_000),
         in_flight: 0,
+        work_left: None,
         cpu: None,
         cpu_fast: None,
         memory: None,

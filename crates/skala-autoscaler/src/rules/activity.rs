@@ -1,7 +1,8 @@
 //! Idle or not: leaving zero and going to zero, or to `idleReplicas`.
 //!
 //! Decides: whether a service that may idle does.
-//! Inputs: the station's windows, the replicas' requests in flight, each trigger's value against its activation.
+//! Inputs: the station's windows, the replicas' requests in flight, each trigger's value against its activation, tasks in the queues
+//!   that wake the service.
 //! Method: KEDA's activation for triggers, and any request for the station. Active: at least one, or `minReplicas`. Idle when
 //!   nothing has been active for the cooldown, and then through stabilization and policies as any other step, unless
 //!   `jumpToIdle`. An idle replica always uses some CPU and memory; that alone does not keep the last one. A failed
@@ -15,7 +16,7 @@ use skala_types::{StationSample, Time};
 
 use super::{Bound, Case, Chain};
 use crate::report::{Detail, Rule};
-use crate::{MetricReport, MetricResult, Observation, Policy, State};
+use crate::{MetricReport, MetricResult, Observation, Policy, PolicySpec, State, Text};
 
 /// Cooldown of a service with triggers: KEDA's.
 const COOLDOWN: Duration = Duration::from_secs(300);
@@ -37,8 +38,12 @@ impl Activity {
         if observation.replicas.iter().any(|r| r.in_flight > 0) || metrics.iter().any(|m| m.active == Some(true)) {
             return Activity::Active;
         }
+        let queues: Vec<Activity> = spec.wakes_by.iter().map(|name| of_queue(observation, spec, name, now)).collect();
+        if queues.contains(&Activity::Active) {
+            return Activity::Active;
+        }
         let is_trigger = |i: usize| spec.metrics.get(i).is_some_and(|m| m.what.is_trigger());
-        let (mut triggers, mut unknown) = (false, false);
+        let (mut triggers, mut unknown) = (!queues.is_empty(), queues.contains(&Activity::Unknown));
         for (_, metric) in metrics.iter().enumerate().filter(|(i, _)| is_trigger(*i)) {
             triggers = true;
             unknown |= metric.active.is_none();
@@ -54,6 +59,19 @@ impl Activity {
             _ => unknown = true,
         }
         if unknown { Activity::Unknown } else { Activity::Inactive }
+    }
+}
+
+/// Whether a queue that no metric is about holds a task.
+fn of_queue(observation: &Observation, spec: &PolicySpec, name: &Text, now: Time) -> Activity {
+    let seen = observation.signals.iter().find(|signal| signal.name == *name);
+    let fresh = |at: Time| now.since(at) <= spec.stale_after;
+    match seen.and_then(|signal| Some((signal, signal.value.filter(|v| fresh(v.at))?))) {
+        None => Activity::Unknown,
+        Some((signal, backlog)) => {
+            let all = signal.queue.map_or(backlog.value, |q| q.ready + q.leased + q.due_soon);
+            if all <= 0.0 { Activity::Inactive } else { Activity::Active }
+        }
     }
 }
 
@@ -83,7 +101,7 @@ impl Idling {
             _ if bound.min == 0 => 0,
             _ => return None,
         };
-        let triggers = spec.metrics.iter().any(|m| m.what.is_trigger());
+        let triggers = !spec.wakes_by.is_empty() || spec.metrics.iter().any(|m| m.what.is_trigger());
         let cooldown = spec.cooldown.unwrap_or(if triggers { COOLDOWN } else { Duration::ZERO });
         let until = match state.last_active {
             Some(active) => active + cooldown,

@@ -64,6 +64,10 @@ pub struct PolicySpec {
     /// Go idle at once from any size, past stabilization and policies, as KEDA does. Default false.
     #[serde(default)]
     pub jump_to_idle: bool,
+    /// Queues that keep the service awake while they hold a task, and wake it, although no metric is about them: their names in
+    /// [`crate::Observation::signals`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wakes_by: Vec<crate::Text>,
     /// Times at which other bounds hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<CronWindow>,
@@ -93,6 +97,7 @@ impl Default for PolicySpec {
             cooldown: None,
             initial_cooldown: Duration::ZERO,
             jump_to_idle: false,
+            wakes_by: Vec::new(),
             windows: Vec::new(),
             mode: Mode::Default,
             repairs: Repairs::default(),

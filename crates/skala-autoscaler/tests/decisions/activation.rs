@@ -215,3 +215,49 @@ fn a_formula_has_an_activation() {
     };
     assert_eq!([size(None, 0.0, 50.0), size(None, 12.0, 50.0), size(Some(12.0), 12.0, 50.0)], [0, 2, 0]);
 }
+
+#[test]
+fn a_queue_wakes_a_service_that_scales_by_something_else_and_lets_it_sleep() {
+    let s = PolicySpec { wakes_by: vec!["jobs".into()], ..spec(0, 20, &[cpu(50.0)]) };
+    let with_tasks = |n: u32, tasks: QueueObservation, now| fleet(n, 0.5).sampled(now).queue(now, tasks);
+    let ready = QueueObservation { ready: 1.0, ..QueueObservation::default() };
+    let empty = QueueObservation::default();
+    check(
+        &once(s.clone(), &with_tasks(0, ready, T0)),
+        expect![[r#"
+        0 -> 1: activation: 0 -> 1
+          metric cpu (target 50%) failed: no ready replica has a sample
+          clamp activation: 0 -> 1
+          else 0 if nothing were active
+          start 1
+    "#]],
+    );
+    // Tasks that are soon due or leased count, an empty queue does not; nor does one that nobody has looked at.
+    let soon = QueueObservation { due_soon: 1.0, ..empty };
+    let size = |seen: Observation| once(s.clone(), &seen).desired.0;
+    assert_eq!([soon, empty].map(|q| size(with_tasks(0, q, T0))), [1, 0]);
+    assert_eq!(size(fleet(0, 0.5).sampled(T0)), 0);
+    // The last one stays while a task is leased, for the cooldown after that, and for the stabilization window after that; then it goes.
+    let p = policy(s.clone());
+    let leased = QueueObservation { leased: 1.0, ..empty };
+    let idle = |n, q, now| fleet(n, 0.0).sampled(now).queue(now, q);
+    let mut state = State::new();
+    let mut sizes = Vec::new();
+    for (second, tasks) in [(0, leased), (10, leased), (20, empty), (200, empty), (400, empty), (800, empty)] {
+        let now = T0 + secs(second);
+        let plan = plan(&p, &state, &idle(1, tasks, now), now);
+        sizes.push((second, plan.desired.0));
+        state = plan.state;
+    }
+    assert_eq!(sizes, [(0, 1), (10, 1), (20, 1), (200, 1), (400, 1), (800, 0)]);
+}
+
+#[test]
+fn a_worker_without_a_station_wakes_by_its_queue_alone() {
+    for target in [QueueTarget::Length(10.0), QueueTarget::Age(secs(30)), QueueTarget::Wait(secs(30))] {
+        let s = spec(0, 20, &[queue(target)]);
+        let size = |tasks| once(s.clone(), &of(vec![]).queue(T0, tasks)).desired.0;
+        let some = QueueObservation { ready: 3.0, oldest_age: Some(secs(1)), ..QueueObservation::default() };
+        assert_eq!([size(some), size(QueueObservation::default())], [1, 0], "{target:?}");
+    }
+}

@@ -44,7 +44,7 @@ prop_compose! {
     ) -> ReplicaObservation {
         let phases = [Phase::Starting, Phase::Ready, Phase::NotReady, Phase::Backoff, Phase::CrashLooping, Phase::Draining];
         ReplicaObservation {
-            id: ReplicaId(id), phase: phases[phase], phase_since: since, started_at: started, in_flight,
+            id: ReplicaId(id), phase: phases[phase], phase_since: since, started_at: started, in_flight, work_left: None,
             cpu: Some(Sampled::new(sampled, Cores(cpu))), cpu_fast: Some(Sampled::new(sampled, Cores(fast))),
             memory: Some(Sampled::new(sampled, Bytes(memory))),
         }

@@ -32,6 +32,18 @@ fn victims() {
 }
 
 #[test]
+fn of_busy_replicas_the_one_that_is_done_soonest_goes() {
+    let replica = |id, in_flight, secs: Option<u64>| {
+        let work_left = secs.map(Duration::from_secs);
+        ReplicaObservation { in_flight, work_left, ..ready(id, 0.1) }
+    };
+    let replicas = vec![replica(1, 1, Some(540)), replica(2, 3, Some(2)), replica(3, 2, Some(2)), replica(4, 5, None)];
+    let drained: Vec<_> = once(spec(1, 1, &[rps(100.0)]), &of(replicas).rate(T0, 10.0)).actions;
+    let ids = [4, 3, 2].map(|id| Action::Drain { replica: ReplicaId(id) });
+    assert_eq!(drained, ids);
+}
+
+#[test]
 fn the_whole_report() {
     let p = policy(spec(2, 10, &[rps(100.0), cpu(70.0), memory(80.0), p95(150)]));
     let mut seen = fleet(6, 0.5).rates(T0, 1900.0, 600.0);

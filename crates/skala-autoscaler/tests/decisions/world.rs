@@ -108,6 +108,7 @@ pub(crate) fn ready(id: u64, cpu: f64) -> ReplicaObservation {
         phase_since: long_ago,
         started_at: long_ago,
         in_flight: 0,
+        work_left: None,
         cpu: Some(Sampled::new(T0, Cores(cpu))),
         cpu_fast: None,
         memory: Some(Sampled::new(T0, Bytes((cpu * (1u64 << 30) as f64) as u64))),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use skala_types::{ReplicaId, ServiceName};
 
 pub use local::logs;
-pub use local::{Clock, LocalConfig, LocalPlatform, UseCgroups, guardian_main};
+pub use local::{Clock, LocalConfig, LocalPlatform, UseCgroups, Variables, guardian_main};
 pub use spec::{Amounts, LogRotation, ProcessSpec, Readiness, ReadyWhen, Size};
 pub use status::{EventKind, Phase, PlatformEvent, ReplicaStatus, Usage};
 

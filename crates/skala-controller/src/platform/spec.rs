@@ -92,6 +92,8 @@ pub enum ReadyWhen {
     Answers(Check),
     /// A line of its output contains this text; from then on it is ready until it exits.
     Logs(String),
+    /// Its process has lived for so long: for one that listens on nothing.
+    Lives(Duration),
 }
 
 /// When a replica may be given work.

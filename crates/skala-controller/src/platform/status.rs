@@ -121,6 +121,8 @@ pub enum EventKind {
     Exited {
         /// How, in words.
         status: String,
+        /// The last lines of its output.
+        last_lines: Vec<String>,
     },
     /// The kernel killed processes of a replica for want of memory; the replica itself may live on.
     OutOfMemory {
@@ -164,7 +166,7 @@ impl fmt::Display for PlatformEvent {
             EventKind::Spawned { pid, addr } => write!(f, " started as process {pid} on {addr}"),
             EventKind::Ready { addr, after } => write!(f, " ready on {addr} after {:.1}s", after.as_secs_f64()),
             EventKind::Unready { reason } => write!(f, " not ready: {reason}"),
-            EventKind::Exited { status } => write!(f, " ended: {status}"),
+            EventKind::Exited { status, .. } => write!(f, " ended: {status}"),
             EventKind::OutOfMemory { kills } => write!(f, " ran out of memory: the kernel killed {kills} of its processes"),
             EventKind::Backoff { delay } => write!(f, " starts again in {:.1}s", delay.as_secs_f64()),
             EventKind::CrashLoop { exits, status, .. } => write!(f, " is in a crash loop after {exits} exits: {status}"),
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn events_read_as_sentences() {
         let event = |replica, kind| PlatformEvent { at: Time::ZERO, service: "api".into(), replica, kind }.to_string();
-        let exited = EventKind::Exited { status: "exited with status 1".into() };
+        let exited = EventKind::Exited { status: "exited with status 1".into(), last_lines: Vec::new() };
         assert_eq!(event(Some(ReplicaId(3)), exited), "api-3 ended: exited with status 1");
         assert_eq!(event(None, EventKind::Note { text: "no limits".into() }), "api: no limits");
     }

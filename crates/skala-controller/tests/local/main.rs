@@ -92,7 +92,7 @@ impl Host {
     }
 
     async fn exited(&mut self) -> String {
-        self.event(|kind| if let EventKind::Exited { status } = kind { Some(status.clone()) } else { None }).await
+        self.event(|kind| if let EventKind::Exited { status, .. } = kind { Some(status.clone()) } else { None }).await
     }
 
     /// Stops replica 1 and says whether it had to be killed.

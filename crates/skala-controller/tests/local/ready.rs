@@ -83,3 +83,23 @@ async fn what_never_gets_ready_is_killed_and_says_why() {
     host.stopped(Duration::from_secs(5)).await;
     assert!(host.left().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_listens_on_nothing_is_ready_once_it_has_lived() {
+    let mut spec = command(&["sleep", "1000"]);
+    spec.readiness.when = ReadyWhen::Lives(Duration::from_millis(300));
+    let mut host = Host::started(spec);
+    let begun = std::time::Instant::now();
+    host.ready().await;
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    host.stopped(Duration::from_secs(5)).await;
+    // One that dies before was never ready.
+    let mut spec = command(&["sh", "-c", "echo no broker; exit 3"]);
+    spec.readiness.when = ReadyWhen::Lives(Duration::from_secs(5));
+    let mut host = Host::started(spec);
+    let lines = |kind: &EventKind| if let EventKind::Exited { last_lines, .. } = kind { Some(last_lines.clone()) } else { None };
+    let last = host.event(lines).await;
+    assert!(last.iter().any(|line| line.contains("no broker")), "{last:?}");
+    assert_ne!(host.status().phase, Phase::Ready);
+    host.stopped(Duration::from_secs(5)).await;
+}

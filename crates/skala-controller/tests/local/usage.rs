@@ -50,7 +50,7 @@ async fn memory_is_limited_or_a_note_says_why_not() {
     let mut host = Host::started(spec);
     let outcome = host
         .event(|kind| match kind {
-            EventKind::Exited { status } => Some(status.clone()),
+            EventKind::Exited { status, .. } => Some(status.clone()),
             EventKind::Note { text } => Some(text.clone()),
             _ => None,
         })

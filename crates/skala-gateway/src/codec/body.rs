@@ -123,10 +123,7 @@ impl Body {
             out.extend_from_slice(data);
             return;
         }
-        push_hex(out, data.len());
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(data);
-        out.extend_from_slice(b"\r\n");
+        push_chunk(data, out);
     }
 
     fn note_end(&mut self) {
@@ -136,6 +133,17 @@ impl Body {
             Decoder::UntilClose { closed } => closed,
         };
     }
+}
+
+/// Appends one chunk; an empty one would end the body, and is left out.
+pub(crate) fn push_chunk(data: &[u8], out: &mut Vec<u8>) {
+    if data.is_empty() {
+        return;
+    }
+    push_hex(out, data.len());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn push_hex(out: &mut Vec<u8>, n: usize) {

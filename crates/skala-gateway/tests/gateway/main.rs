@@ -5,6 +5,7 @@
 mod faults;
 mod forward;
 mod lifecycle;
+mod offload;
 mod retry;
 mod strict;
 mod support;

@@ -5,217 +5,277 @@
 //! Method: hot state in memory, some hundred bytes per waiting task, without its body; durable changes only where a crash must not forget.
 //! Invariants: each task taken in is in exactly one phase; a fence is obeyed only while it is its task's latest; nothing that is not
 //!   committed is dispatched.
+//! Tested: `tests/it`, against a small reference model with random histories and crashes.
 
+mod alarm;
 mod calls;
+mod cancel;
+mod enqueue;
+mod finish;
+mod flows;
+mod index;
+mod keys;
+mod leases;
+mod line;
+mod meter;
+mod money;
+mod phases;
+mod queue;
+mod recent;
+mod restore;
+mod siphash;
+mod slab;
+mod stats;
+mod take;
+mod tenants;
+mod time;
+mod timers;
+mod why;
 
-use skala_types::Stream;
+use std::collections::{BTreeMap, VecDeque};
+
+use rand::Rng;
+use skala_types::{Stream, Text, Time};
 
 pub use calls::{
     Ack, Answer, Asked, CoreEvent, Enqueued, Extended, LeaseError, Leased, Nack, NotFound, QueueStats, Refusal, Stop, Take,
     Waiting, Why,
 };
 
-use crate::{Change, NewTask, Now, QueueId, QueueSettings, Restored, Row, Seq, TaskId};
+use crate::ledger::Ledger;
+use crate::{Change, Durability, Fence, NewTask, Now, QueueId, QueueSettings, Restored, Row, Seq, TaskId};
+use flows::Settling;
+use keys::Keys;
+use leases::Leases;
+use money::Lots;
+use queue::Queue;
+use recent::{Effects, Recent};
+use siphash::Secret;
+use slab::Slab;
+use tenants::Tenants;
+use timers::Timers;
+
+/// Events that wait for the next tick; more are dropped.
+const MOST_EVENTS: usize = 65_536;
 
 /// All queues of a platform.
 #[derive(Debug)]
-pub struct Core {}
+pub struct Core {
+    epoch: u64,
+    /// Leases given out in this epoch.
+    leased: u64,
+    last_id: u64,
+    /// The number of the last group of changes, and of the last that is committed.
+    seq: u64,
+    committed: u64,
+    /// The latest time of the monotonic clock that was told.
+    clock: Time,
+    queues: Vec<Queue>,
+    names: BTreeMap<Text, QueueId>,
+    /// Paused by hand, of queues that are not in the settings.
+    paused: Vec<Text>,
+    tenants: Tenants,
+    tasks: Slab,
+    leases: Leases,
+    keys: Keys,
+    recent: Recent,
+    effects: Effects,
+    ledger: Ledger,
+    lots: Lots,
+    rng: Stream,
+    /// Delayed tasks by the wall clock: ETA, and pauses from before a restart.
+    dues: Timers<u64>,
+    /// Delayed tasks by the monotonic clock: pauses before the next attempt.
+    retries: Timers<(u64, u32)>,
+    turn: u32,
+    /// When tasks expire, by the wall clock.
+    expiries: Timers<u64>,
+    /// When leases run out, by the monotonic clock.
+    lease_ends: Timers<(u32, Fence)>,
+    /// Ready tasks that are not committed.
+    pending: VecDeque<Pending>,
+    settling: VecDeque<Settling>,
+    woken: Vec<QueueId>,
+    events: Vec<CoreEvent>,
+    /// What the running call has changed so far.
+    out: Changes,
+    strongest: Durability,
+}
 
 /// What a call must have written down, in order.
 pub type Changes = Vec<Change>;
 
+/// A task that is ready once a group of changes is committed.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    seq: u64,
+    id: u64,
+    since: Time,
+}
+
 impl Core {
     /// Empty queues. `epoch` is the leader's, above that of every leader before; `restored` is what the store remembers beside tasks.
-    pub fn new(queues: Vec<QueueSettings>, epoch: u32, restored: Restored, rng: Stream) -> Core {
-        let _ = (queues, epoch, restored, rng);
-        todo!()
+    pub fn new(queues: Vec<QueueSettings>, epoch: u32, restored: Restored, mut rng: Stream) -> Core {
+        let secret = Secret(rng.next_u64(), rng.next_u64());
+        let mut core = Core {
+            epoch: u64::from(epoch),
+            leased: 0,
+            last_id: restored.last_id,
+            seq: 0,
+            committed: 0,
+            clock: Time::ZERO,
+            queues: Vec::new(),
+            names: BTreeMap::new(),
+            paused: restored.paused,
+            tenants: Tenants::new(secret),
+            tasks: Slab::default(),
+            leases: Leases::default(),
+            keys: Keys::new(secret),
+            recent: Recent::default(),
+            effects: Effects::default(),
+            ledger: Ledger::new(restored.spent),
+            lots: Lots::default(),
+            rng,
+            dues: Timers::default(),
+            retries: Timers::default(),
+            turn: 0,
+            expiries: Timers::default(),
+            lease_ends: Timers::default(),
+            pending: VecDeque::new(),
+            settling: VecDeque::new(),
+            woken: Vec::new(),
+            events: Vec::new(),
+            out: Vec::new(),
+            strongest: Durability::Memory,
+        };
+        for settings in queues {
+            core.add_queue(settings, false);
+        }
+        core
     }
 
-    /// Takes back a task that has not ended. A leased one was void with its leader; its row says ready. Parents that ended must be told
-    /// before by [`Core::restore_ended`].
-    pub fn restore(&mut self, row: &Row, now: Now) {
-        let _ = (row, now);
-        todo!()
-    }
-
-    /// Takes back a key of a task that has ended, and how a parent of unfinished tasks ended. Also for a parent that
-    /// [`Core::enqueue`] does not know ([`Refusal::NoParent`]) but the store does: told here, the next call finds it.
-    pub fn restore_ended(&mut self, row: &Row, now: Now) {
-        let _ = (row, now);
-        todo!()
+    fn add_queue(&mut self, settings: QueueSettings, gone: bool) -> QueueId {
+        let id = QueueId(u16::try_from(self.queues.len()).expect("a platform has fewer than 65,536 queues"));
+        let mut queue = Queue::new(settings, gone);
+        queue.paused = self.paused.contains(&queue.settings.name);
+        self.names.insert(queue.settings.name.clone(), id);
+        self.queues.push(queue);
+        id
     }
 
     /// Replaces the settings; queues that are no more keep their tasks, paused. New ones come at the end of the list.
     pub fn set_queues(&mut self, queues: Vec<QueueSettings>, now: Now) {
-        let _ = (queues, now);
-        todo!()
+        self.clock = self.clock.max(now.at);
+        for queue in &mut self.queues {
+            queue.gone = true;
+        }
+        for settings in queues {
+            match self.names.get(&settings.name) {
+                Some(id) => self.queues[usize::from(id.0)].set(settings, now.at),
+                None => {
+                    self.add_queue(settings, false);
+                }
+            }
+        }
+        self.weigh_tenants();
+        self.lots.end_all();
+        for id in 0..self.queues() {
+            self.wake(QueueId(id));
+        }
+    }
+
+    /// Gives tenants their weights anew.
+    fn weigh_tenants(&mut self) {
+        for queue in &mut self.queues {
+            for tenant in 0..self.tenants.numbers() {
+                let weight = queue.settings.weights.get(self.tenants.name(tenant)).copied().unwrap_or(1);
+                queue.ready.set_weight(tenant, weight);
+            }
+        }
     }
 
     /// A queue's settings, its name among them; those that are no more included.
     pub fn settings(&self, queue: QueueId) -> Option<&QueueSettings> {
-        let _ = queue;
-        todo!()
+        self.queues.get(usize::from(queue.0)).map(|q| &q.settings)
     }
 
     /// How many queues there are: their numbers are below it.
     pub fn queues(&self) -> u16 {
-        todo!()
-    }
-
-    /// Tasks that are not due yet but will be within that time, to the minute.
-    pub fn due_within(&self, queue: QueueId, now: Now, within: std::time::Duration) -> u64 {
-        let _ = (queue, now, within);
-        todo!()
+        self.queues.len() as u16
     }
 
     /// The number of a queue.
     pub fn queue(&self, name: &str) -> Option<QueueId> {
-        let _ = name;
-        todo!()
-    }
-
-    /// Takes in up to [`crate::MOST_AT_ONCE`] tasks, all or none. Tasks whose key is held by another are that other ([`Enqueued::is_new`]).
-    /// The answer counts once its [`Answer::seq`] is committed.
-    ///
-    /// # Errors
-    /// The place of the task that is refused, and why.
-    pub fn enqueue(&mut self, tasks: Vec<NewTask>, now: Now) -> Result<Answer<Vec<Enqueued>>, (usize, Refusal)> {
-        let _ = (tasks, now);
-        todo!()
-    }
-
-    /// Gives out ready tasks, at most [`crate::MOST_AT_ONCE`]. Their bodies are the store's business. Changes nothing durable, except
-    /// keys that hold only while a task waits.
-    pub fn take(&mut self, ask: &Take<'_>, now: Now) -> Answer<Vec<Leased>> {
-        let _ = (ask, now);
-        todo!()
-    }
-
-    /// Extends a lease by the queue's lease time and notes progress.
-    ///
-    /// # Errors
-    /// When the fence is stale.
-    pub fn extend(
-        &mut self,
-        task: TaskId,
-        fence: crate::Fence,
-        progress: Option<&str>,
-        now: Now,
-    ) -> Result<Extended, LeaseError> {
-        let _ = (task, fence, progress, now);
-        todo!()
-    }
-
-    /// A worker has succeeded. A repeated call of the same fence gets the same answer for some minutes.
-    ///
-    /// # Errors
-    /// When the fence is stale, or the result is too long.
-    pub fn ack(&mut self, ack: Ack, now: Now) -> Result<Answer<()>, LeaseError> {
-        let _ = (ack, now);
-        todo!()
-    }
-
-    /// An attempt has failed, or is handed back unbegun.
-    ///
-    /// # Errors
-    /// When the fence is stale.
-    pub fn nack(&mut self, nack: Nack, now: Now) -> Result<Answer<()>, LeaseError> {
-        let _ = (nack, now);
-        todo!()
-    }
-
-    /// Whether an effect of this key may take place in this task: `true` the first time, which is remembered. Effects of earlier leaders
-    /// and old ones are in the store alone: ask it first.
-    ///
-    /// # Errors
-    /// When the fence is stale.
-    pub fn once(&mut self, task: TaskId, fence: crate::Fence, key: &str, now: Now) -> Result<Answer<bool>, LeaseError> {
-        let _ = (task, fence, key, now);
-        todo!()
-    }
-
-    /// All leases of a worker that was seen to die are void at once; counted as losses.
-    pub fn worker_died(&mut self, worker: &str, message: &str, log: &[String], now: Now) -> Answer<usize> {
-        let _ = (worker, message, log, now);
-        todo!()
-    }
-
-    /// Calls a task off, and those that wait for it. A running one is told at its next extension, and is void after the grace.
-    ///
-    /// # Errors
-    /// When no unfinished task has the id.
-    pub fn cancel(&mut self, task: TaskId, now: Now) -> Result<Answer<usize>, NotFound> {
-        let _ = (task, now);
-        todo!()
-    }
-
-    /// A dead or cancelled task begins anew, with all its attempts. `row` is what the store has of it.
-    ///
-    /// # Errors
-    /// When the queue is full or gone.
-    pub fn revive(&mut self, row: &Row, now: Now) -> Result<Answer<()>, Refusal> {
-        let _ = (row, now);
-        todo!()
-    }
-
-    /// Pauses or resumes a queue: nothing is given out while it pauses.
-    pub fn pause(&mut self, queue: QueueId, paused: bool, now: Now) -> Answer<()> {
-        let _ = (queue, paused, now);
-        todo!()
-    }
-
-    /// Forgets up to `most` of the queue's tasks that nobody works on. How many.
-    pub fn purge(&mut self, queue: QueueId, most: usize, now: Now) -> Answer<usize> {
-        let _ = (queue, most, now);
-        todo!()
-    }
-
-    /// What its workers call has no capacity: the queue slows down, by halves, and recovers by steps. `retry_after` is a hard pause.
-    pub fn slow(&mut self, queue: QueueId, retry_after: Option<std::time::Duration>, now: Now) {
-        let _ = (queue, retry_after, now);
-        todo!()
-    }
-
-    /// What time alone brings about: tasks fall due, leases and timeouts run out, windows of money begin anew. Bounded work per call:
-    /// [`Core::next_wake`] is in the past while there is more.
-    pub fn tick(&mut self, now: Now) -> Answer<Vec<CoreEvent>> {
-        let _ = now;
-        todo!()
-    }
-
-    /// When [`Core::tick`] has something to do, on the monotonic clock; `None`: not before another call.
-    pub fn next_wake(&self, now: Now) -> Option<skala_types::Time> {
-        let _ = now;
-        todo!()
+        self.names.get(name).copied()
     }
 
     /// Everything up to `seq` is committed: what it made ready may be given out.
     pub fn committed(&mut self, seq: Seq) {
-        let _ = seq;
-        todo!()
+        self.committed = self.committed.max(seq.0.min(self.seq));
+        while let Some(pending) = self.pending.front().copied().filter(|p| p.seq <= self.committed) {
+            self.pending.pop_front();
+            self.line_up(pending);
+        }
+    }
+
+    /// The last group of changes that was answered.
+    pub fn seq(&self) -> Seq {
+        Seq(self.seq)
     }
 
     /// Queues in which [`Core::take`] would find something for some worker, since the last call.
     pub fn awakened(&mut self, queues: &mut Vec<QueueId>) {
-        let _ = queues;
-        todo!()
+        for id in self.woken.drain(..) {
+            let queue = &mut self.queues[usize::from(id.0)];
+            queue.woken = false;
+            if queue.has_work() {
+                queues.push(id);
+            }
+        }
     }
 
-    /// A queue's numbers.
-    pub fn stats(&self, queue: QueueId, now: Now) -> QueueStats {
-        let _ = (queue, now);
-        todo!()
+    /// A queue may have something to give.
+    fn wake(&mut self, id: QueueId) {
+        let queue = &mut self.queues[usize::from(id.0)];
+        if !queue.woken && queue.has_work() {
+            queue.woken = true;
+            self.woken.push(id);
+        }
     }
 
-    /// What the core knows of an unfinished task.
-    pub fn ask(&self, task: TaskId, now: Now) -> Option<Asked> {
-        let _ = (task, now);
-        todo!()
+    fn of(&mut self, queue: QueueId) -> &mut Queue {
+        &mut self.queues[usize::from(queue.0)]
     }
 
-    /// Tasks and lease time that an instance still holds: the longest time until its last lease ends, by how long tasks take.
-    pub fn held_by(&self, instance: u64, now: Now) -> (u32, std::time::Duration) {
-        let _ = (instance, now);
-        todo!()
+    /// Has a change written down.
+    fn record(&mut self, queue: QueueId, change: Change) {
+        self.concern(queue);
+        self.out.push(change);
+    }
+
+    /// The answer is as durable as this queue asks for.
+    fn concern(&mut self, queue: QueueId) {
+        self.strongest = self.strongest.max(self.queues[usize::from(queue.0)].settings.durability);
+    }
+
+    fn tell(&mut self, event: CoreEvent) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(event);
+        }
+    }
+
+    /// Ends a call.
+    fn answer<T>(&mut self, value: T, now: Now) -> Answer<T> {
+        self.settle_flows(now);
+        if !self.out.is_empty() {
+            self.seq += 1;
+        }
+        let durability = std::mem::replace(&mut self.strongest, Durability::Memory);
+        Answer { value, changes: std::mem::take(&mut self.out), seq: Seq(self.seq), durability }
+    }
+
+    /// The number that the running call's changes will have.
+    fn coming(&self) -> u64 {
+        self.seq + 1
     }
 }

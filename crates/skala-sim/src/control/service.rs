@@ -208,6 +208,7 @@ impl Control {
                 phase_since: r.phase_since,
                 started_at: r.started_at,
                 in_flight: load(r.id, r.phase).in_flight,
+                work_left: None,
                 cpu: usage.map(|u| u.slow),
                 cpu_fast: usage.map(|u| u.fast),
                 memory: None,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use skala_spec::Platform;
 use skala_spec::model::{self, QueueCapacity};
+use skala_spec::scalar::Dur;
 use skala_types::ServiceName;
 
 use super::{dist, setting};
 use crate::{
     Backoff, Calls, Dist, Misfire, Network, Pool, PoolCall, Provider, ProviderCall, Schedule, Service, SimError, TaskQueue,
+    Timing,
 };
 
 /// How long a provider takes where the file says nothing.
@@ -26,22 +28,13 @@ pub(super) fn share_of_queues(platform: &Platform) -> f64 {
 pub(super) fn network(platform: &Platform, services: &[Service], remarks: &mut Vec<String>) -> Result<Network, SimError> {
     let mut network = Network::default();
     for (name, queue) in &platform.queues {
-        network.queues.push(task_queue(platform, name, queue, services, remarks)?);
+        match &queue.deliver.service {
+            Some(service) => network.queues.push(task_queue(platform, name, queue, service, services, remarks)?),
+            None => remarks.push(format!("The queue {name} runs commands, which are no service's replicas: it is left out.")),
+        }
     }
     for (name, schedule) in &platform.schedules {
-        let queue = platform.queues.get_index_of(&schedule.queue);
-        network.schedules.push(Schedule {
-            name: name.clone(),
-            cron: schedule.cron.as_str().to_owned(),
-            timezone: schedule.timezone.as_str().to_owned(),
-            queue: queue.ok_or_else(|| setting(&format!("schedules.{name}.queue"), "names no queue"))?,
-            tasks: schedule.tasks,
-            misfire: match schedule.misfire {
-                model::Misfire::Once => Misfire::Once,
-                model::Misfire::Skip => Misfire::Skip,
-                model::Misfire::All => Misfire::All,
-            },
-        });
+        schedules(name, schedule, &mut network, remarks);
     }
     for (name, database) in &platform.databases {
         let connections = database.max_connections.saturating_sub(database.reserved_connections);
@@ -53,12 +46,12 @@ pub(super) fn network(platform: &Platform, services: &[Service], remarks: &mut V
     for service in services {
         network.calls.push(calls(platform, &service.name)?);
     }
-    silent(platform, &network, remarks);
+    silent(&network, remarks);
     Ok(network)
 }
 
 /// Queues to which nothing comes.
-fn silent(platform: &Platform, network: &Network, remarks: &mut Vec<String>) {
+fn silent(network: &Network, remarks: &mut Vec<String>) {
     for (i, queue) in network.queues.iter().enumerate() {
         let fed = queue.share > 0.0 || !queue.produced_by.is_empty() || network.schedules.iter().any(|s| s.queue == i);
         if !fed {
@@ -67,20 +60,46 @@ fn silent(platform: &Platform, network: &Network, remarks: &mut Vec<String>) {
                 .push(format!("Nothing comes to the queue {name}: add capacity.queues.{name}.share or madeBy, or a schedule."));
         }
     }
-    if platform.queues.values().any(|q| q.idempotency.is_some()) {
-        remarks.push("No two tasks of a trace have the same key: idempotency changes nothing.".into());
-    }
+}
+
+/// A schedule that fills a queue of the network.
+fn schedules(name: &str, schedule: &model::Schedule, network: &mut Network, remarks: &mut Vec<String>) {
+    let Some(queue) = &schedule.queue else {
+        return remarks.push(format!("The schedule {name} calls a service itself: its requests are left out."));
+    };
+    let queue = network.queues.iter().position(|q| q.name == *queue);
+    let (Some(queue), Some(timing), false) = (queue, schedule.timing(), schedule.paused) else {
+        return remarks.push(format!("The schedule {name} is left out: it is paused, or its queue is."));
+    };
+    network.schedules.push(Schedule {
+        name: name.to_owned(),
+        timing: match timing {
+            model::Timing::Cron(cron, zone) => {
+                Timing::Cron { text: cron.as_str().to_owned(), timezone: zone.as_str().to_owned() }
+            }
+            model::Timing::Every(period) => Timing::Every(period.get()),
+            model::Timing::At(moment) => Timing::At(moment.time()),
+        },
+        queue,
+        tasks: schedule.tasks,
+        misfire: match schedule.misfire {
+            model::Misfire::Word(model::MisfireWord::Once) => Misfire::Once,
+            model::Misfire::Word(model::MisfireWord::Skip) => Misfire::Skip,
+            model::Misfire::Word(model::MisfireWord::All) | model::Misfire::All(_) => Misfire::All,
+        },
+    });
 }
 
 fn task_queue(
     platform: &Platform,
     name: &str,
     queue: &model::Queue,
+    service: &ServiceName,
     services: &[Service],
     remarks: &mut Vec<String>,
 ) -> Result<TaskQueue, SimError> {
     let index = |of: &ServiceName| services.iter().position(|s| s.name == *of);
-    let worker = index(&queue.deliver.service);
+    let worker = index(service);
     let worker = worker.ok_or_else(|| setting(&format!("queues.{name}.deliver.service"), "names no service that skala runs"))?;
     let none = QueueCapacity::default();
     let said = platform.capacity.as_ref().and_then(|c| c.queues.get(name)).unwrap_or(&none);
@@ -88,8 +107,7 @@ fn task_queue(
         Some(times) => dist(&format!("capacity.queues.{name}.taskTime"), times, 1.0)?,
         None => {
             remarks.push(format!(
-                "capacity.queues.{name}.taskTime is not set: a task is taken to last as long as a request of {}.",
-                queue.deliver.service
+                "capacity.queues.{name}.taskTime is not set: a task is taken to last as long as a request of {service}."
             ));
             services[worker].service_time
         }
@@ -105,14 +123,14 @@ fn task_queue(
         timeout: queue.timeout.get(),
         failures: said.failures.map_or(0.0, |f| f.ratio()),
         attempts: queue.retry.attempts,
-        backoff: backoff(&queue.retry),
+        backoff: backoff(queue.retry.initial, queue.retry.max),
         most: u64::from(queue.max_tasks),
         objective: None,
     })
 }
 
-fn backoff(retry: &model::Retry) -> Backoff {
-    Backoff { initial: retry.initial.get(), max: retry.max.get() }
+fn backoff(initial: Dur, max: Dur) -> Backoff {
+    Backoff { initial: initial.get(), max: max.get() }
 }
 
 fn provider(platform: &Platform, name: &str, remarks: &mut Vec<String>) -> Result<Provider, SimError> {
@@ -159,7 +177,7 @@ fn calls(platform: &Platform, service: &ServiceName) -> Result<Calls, SimError> 
             tokens: (call.input_tokens, call.output_tokens),
             max_output: call.max_output_tokens.unwrap_or(call.output_tokens),
             tries: call.retry.attempts,
-            backoff: backoff(&call.retry),
+            backoff: backoff(call.retry.initial, call.retry.max),
         });
     }
     Ok(calls)

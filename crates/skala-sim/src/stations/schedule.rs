@@ -1,10 +1,12 @@
 //! When a schedule fires.
 //!
 //! Decides: the next moment after a given one.
-//! Inputs: five cron fields, a time zone, the time of day and week at which the trace begins.
+//! Inputs: cron fields with a time zone, a period, or a moment; the time of day and week at which the trace begins.
 //! Method: as `skala_autoscaler`'s windows: croner in the zone's wall-clock time. Daylight saving as croner has it: a time that a change
 //!   of clocks skips happens at the first moment after it, a time that comes twice happens the first time.
 //! Tested: `tests` below.
+
+use std::time::Duration;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -12,13 +14,17 @@ use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use skala_types::Time;
 
-use crate::{Schedule, SimError};
+use crate::{Schedule, SimError, Timing};
+
+/// The shortest period.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A schedule, ready to be asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock {
-    cron: Cron,
-    zone: TimeZone,
+pub(crate) enum Clock {
+    Cron(Box<Cron>, TimeZone),
+    Every(Duration),
+    At(Time),
 }
 
 impl Clock {
@@ -29,21 +35,36 @@ impl Clock {
     pub(crate) fn try_new(schedule: &Schedule) -> Result<Clock, SimError> {
         let refuse =
             |field: &str, reason: String| SimError::Setting { field: format!("schedules.{}.{field}", schedule.name), reason };
-        let zone = TimeZoneDatabase::bundled().get(&schedule.timezone);
-        let zone = zone.map_err(|_| refuse("timezone", format!("'{}' is not the name of a time zone", schedule.timezone)))?;
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(&schedule.cron).map_err(|_| refuse("cron", "is not a cron time such as `0 2 * * *`".into()))?;
+        let (text, timezone) = match &schedule.timing {
+            Timing::Cron { text, timezone } => (text, timezone),
+            Timing::Every(period) if *period < SHORTEST => return Err(refuse("every", "is less than 1s".into())),
+            Timing::Every(period) => return Ok(Clock::Every(*period)),
+            Timing::At(moment) => return Ok(Clock::At(*moment)),
+        };
+        let zone = TimeZoneDatabase::bundled().get(timezone);
+        let zone = zone.map_err(|_| refuse("timezone", format!("'{timezone}' is not the name of a time zone")))?;
+        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+        let cron = parser.parse(text).map_err(|_| refuse("cron", "is not a cron time such as `0 2 * * *`".into()))?;
         let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         // A date that never comes would be searched for through the centuries.
         cron.find_next_occurrence(&epoch, false).map_err(|_| refuse("cron", "names a date that never comes".into()))?;
-        Ok(Clock { cron, zone })
+        Ok(Clock::Cron(Box::new(cron), zone))
     }
 
     /// The next time strictly after a moment.
     pub(crate) fn after(&self, moment: Time) -> Option<Time> {
-        let local = Timestamp::from_nanosecond(i128::from(moment.as_nanos())).ok()?.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&local, false).ok()?;
-        let next = u64::try_from(next.timestamp().as_nanosecond()).ok().map(Time::from_nanos)?;
+        let next = match self {
+            Clock::Cron(cron, zone) => {
+                let local = Timestamp::from_nanosecond(i128::from(moment.as_nanos())).ok()?.to_zoned(zone.clone());
+                let next = cron.find_next_occurrence(&local, false).ok()?;
+                u64::try_from(next.timestamp().as_nanosecond()).ok().map(Time::from_nanos)?
+            }
+            Clock::Every(period) => {
+                let period = u64::try_from(period.as_nanos()).ok()?;
+                Time::from_nanos((moment.as_nanos() / period).checked_add(1)?.checked_mul(period)?)
+            }
+            Clock::At(moment) => *moment,
+        };
         (next > moment).then_some(next)
     }
 }
@@ -56,8 +77,7 @@ mod tests {
     fn fires(cron: &str, timezone: &str, from: &str, times: usize) -> Vec<String> {
         let schedule = Schedule {
             name: "nightly".into(),
-            cron: cron.into(),
-            timezone: timezone.into(),
+            timing: Timing::Cron { text: cron.into(), timezone: timezone.into() },
             queue: 0,
             tasks: 1,
             misfire: Misfire::Once,
@@ -78,11 +98,23 @@ mod tests {
     }
 
     #[test]
+    fn a_period_counts_from_the_epoch_and_a_moment_comes_once() {
+        let clock = |timing| {
+            let of = Schedule { name: "n".into(), timing, queue: 0, tasks: 1, misfire: Misfire::Once };
+            Clock::try_new(&of).expect("sound")
+        };
+        let at = |secs: u64| Time::from_nanos(secs * 1_000_000_000);
+        let every = clock(Timing::Every(Duration::from_secs(600)));
+        assert_eq!([0, 599, 600, 601].map(|s| every.after(at(s))), [600, 600, 1200, 1200].map(|s| Some(at(s))));
+        let once = clock(Timing::At(at(600)));
+        assert_eq!([0, 599, 600].map(|s| once.after(at(s))), [Some(at(600)), Some(at(600)), None]);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let of = |cron: &str, timezone: &str| Schedule {
             name: "n".into(),
-            cron: cron.into(),
-            timezone: timezone.into(),
+            timing: Timing::Cron { text: cron.into(), timezone: timezone.into() },
             queue: 0,
             tasks: 1,
             misfire: Misfire::Once,

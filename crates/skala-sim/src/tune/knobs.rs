@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
-use skala_spec::model::{Aim, Autoscaling, Behavior, Measure, Metric, MetricEntry, Mode, Percentile, Service};
+use skala_spec::model::{
+    Aim, Autoscaling, Behavior, Measure, Metric, MetricEntry, Mode, Percentile, QueueGoal, QueueLength, QueueMeasure, Service,
+};
 use skala_spec::scalar::{CpuTarget, Dur, Positive, Ratio};
 
 /// `minReplicas`: most values of its list; larger ranges have gaps.
@@ -215,7 +217,12 @@ fn target(i: usize, metric: &Metric<'_>, entry: &MetricEntry, mode: Mode) -> Opt
             let values = around(bound.as_secs_f64(), least).filter(|x| *x >= 0.001).map(|x| (x, text(x)));
             Some(knob(&path, values, bound.as_secs_f64(), format!("{}ms", bound.as_millis())))
         }
-        Measure::Latency(..) | Measure::Memory(_) | Measure::Outside(_) => None,
+        Measure::Queue(QueueMeasure { goal: QueueGoal::Length(x), .. }) => {
+            let path = ["metrics", position.as_str(), "queueLength", "perReplica"];
+            let full = matches!(entry.queue_length.as_ref()?, QueueLength::Full(_));
+            Some(number(&path[..if full { 4 } else { 3 }], *x, least))
+        }
+        Measure::Latency(..) | Measure::Memory(_) | Measure::Outside(_) | Measure::Queue(_) => None,
     }
 }
 

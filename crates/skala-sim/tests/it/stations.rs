@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use skala_autoscaler::{MetricSpec, Policy, PolicySpec, QueueTarget, Text};
 use skala_sim::{
     Backoff, Calls, Dist, Fault, FaultKind, Misfire, Network, Outcome, Pool, PoolCall, Provider, ProviderCall, QueueOutcome,
-    Scenario, Schedule, TaskQueue,
+    Scenario, Schedule, TaskQueue, Timing,
 };
 use skala_types::{Replicas, Time};
 
@@ -165,8 +165,7 @@ fn a_schedule_fires_by_the_wall_clock_and_makes_up_for_what_it_missed() {
         s.begins = "2027-03-26T12:00:00Z".parse::<Time>().expect("a time");
         s.network.schedules = vec![Schedule {
             name: "night".into(),
-            cron: "0 2,3 * * *".into(),
-            timezone: "Europe/Berlin".into(),
+            timing: Timing::Cron { text: "0 2,3 * * *".into(), timezone: "Europe/Berlin".into() },
             queue: 0,
             tasks: 10,
             misfire,
@@ -316,7 +315,6 @@ fn a_rag_backend_ingests_within_its_limits() {
         &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
     expect![[r#"
         Every arrival of the trace goes to web; the other services see none.
-        No two tasks of a trace have the same key: idempotency changes nothing.
         ingestion: 1594 came, 1533 done, 0 dead, 2689 attempts, 1144 limited, 0 timeouts, wait p95 41.9 s, most ready 97, busy 69 %
         agents: 277 came, 259 done, 14 dead, 385 attempts, 116 limited, 2 timeouts, wait p95 8.2 s, most ready 5, busy 50 %
         embeddings: 2852 of 4112 tries taken, 48 % of the quota

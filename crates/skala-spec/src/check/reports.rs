@@ -12,11 +12,8 @@ use crate::suggest::{list, nearest};
 use crate::tree::{Data, Entry, Node, Scalar, resolve as resolve_scalar};
 
 /// Keys of sections that the design has and this release does not, by the place where they go (`*` any name, `[]` any item).
-const LATER: [(&str, &[&str]); 3] = [
-    ("", &["models", "caches", "alerts", "regions"]),
-    ("services.*.autoscaling.metrics[]", &["queueLength", "queueAge", "queueWait"]),
-    ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"]),
-];
+const LATER: [(&str, &[&str]); 2] =
+    [("", &["models", "caches", "alerts", "regions"]), ("routes[]", &["rateLimit", "retry", "split", "mirror", "sticky"])];
 
 /// Choices that the design has and this release does not.
 const LATER_CHOICES: [&str; 1] = ["peakEwma"];

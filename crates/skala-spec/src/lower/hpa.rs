@@ -1,12 +1,12 @@
 //! `mode: hpa`: the spec of a HorizontalPodAutoscaler.
 //!
 //! Method: `cpu` and `memory` are Resource metrics; `requestsPerSecond` and `concurrency` Pods metrics of that name; a number from
-//!   outside is an External metric of its name. Finer than a thousandth rounds up, as Kubernetes does.
+//!   outside, or of a queue, is an External metric of its name. Finer than a thousandth rounds up, as Kubernetes does.
 
 use skala_autoscaler::HpaMode;
 use skala_hpa::{Behavior, MetricId, MetricSpec, PolicyKind, ScalingPolicy, ScalingRules, SelectPolicy, Settings, Spec, Target};
 
-use crate::model::{self, Autoscaling, Measure, OutsideTarget, PolicyType};
+use crate::model::{self, Autoscaling, Measure, OutsideTarget, PolicyType, QueueGoal};
 use crate::scalar::{CpuTarget, MemoryTarget, Percent};
 
 /// The spec of a service with `mode: hpa`; metrics that `autoscaling/v2` does not have are left out, `check` has refused them.
@@ -54,6 +54,13 @@ fn metric(measure: Measure) -> Option<MetricSpec> {
         }
         Measure::Concurrency(x) => Some(MetricSpec::Pods { metric: id("concurrency"), target: Target::average_value(milli(x)) }),
         Measure::Latency(..) => None,
+        Measure::Queue(queue) => {
+            let target = match queue.goal {
+                QueueGoal::Length(x) => Target::average_value(milli(x)),
+                QueueGoal::Age(time) | QueueGoal::Wait(time) => Target::value(milli(time.as_secs_f64())),
+            };
+            Some(MetricSpec::External { metric: id(&queue.name()), target })
+        }
         Measure::Outside(outside) => {
             let target = match outside.target? {
                 OutsideTarget::PerReplica(x) => Target::average_value(milli(x)),

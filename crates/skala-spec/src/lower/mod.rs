@@ -10,6 +10,7 @@ mod money;
 mod plan;
 mod policy;
 mod sources;
+mod tasks;
 mod vertical;
 
 use skala_autoscaler::knative::Config;
@@ -23,6 +24,8 @@ pub(crate) use hpa::whole_percent;
 pub use money::BudgetOf;
 pub(crate) use policy::policy as lowered;
 pub use sources::SourceOf;
+pub(crate) use tasks::timetable;
+pub use tasks::{CeleryQueue, Delivery, ScheduledRequest, TaskQueue, TaskSchedule};
 pub use vertical::VerticalAxis;
 pub(crate) use vertical::resources as vertical_resources;
 

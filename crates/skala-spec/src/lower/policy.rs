@@ -9,7 +9,10 @@ use skala_autoscaler::{
 };
 use skala_types::{Bytes, Replicas, Rps, Utilisation};
 
-use crate::model::{self, Autoscaling, Measure, Metric, Outside, OutsideTarget, Percentile, PolicyType, Rules, Service};
+use crate::model::{
+    self, Autoscaling, Measure, Metric, Outside, OutsideTarget, Percentile, PolicyType, QueueGoal, QueueMeasure, Rules, Service,
+    WorksOn,
+};
 use crate::scalar::{CpuTarget, MemoryTarget, Percent};
 
 /// What a formula is called in decisions.
@@ -29,7 +32,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
     let mut metrics = Vec::new();
     let mut positions = Vec::new();
     for (i, metric) in a.metrics() {
-        if let Some(entry) = entry(metric, a, tolerance) {
+        for entry in entries(metric, service, a, tolerance) {
             metrics.push(entry);
             positions.push(Some(i));
         }
@@ -42,6 +45,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         metrics.push(entry);
         positions.push(None);
     }
+    let wakes_by = wakes_by(service, &metrics);
     let spec = PolicySpec {
         min_replicas: Replicas(a.min_replicas),
         max_replicas: Replicas(a.max_replicas),
@@ -56,6 +60,7 @@ pub(crate) fn policy(service: &Service, a: &Autoscaling) -> Lowered {
         cooldown: a.cooldown.map(Duration::from),
         initial_cooldown: a.initial_cooldown.get(),
         jump_to_idle: a.jump_to_idle,
+        wakes_by,
         windows: a.windows.iter().map(window).collect(),
         repairs: repairs(a.repairs.unwrap_or_default()),
         service_guess: service.service_time,
@@ -97,18 +102,26 @@ fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
     std::iter::once(MetricSpec::Latency { quantile, target: latency }.into()).chain(cpu).collect()
 }
 
-/// Lengths of the queues that the service works on.
-fn queues(service: &Service) -> impl Iterator<Item = MetricEntry> + '_ {
-    let entry = |(name, target): &(String, f64)| {
-        MetricSpec::Queue { name: Text::from(name.as_str()), target: QueueTarget::Length(*target) }.into()
-    };
-    service.works_on.iter().map(entry)
+/// Queues that the service works on and that no metric is about.
+fn wakes_by(service: &Service, metrics: &[MetricEntry]) -> Vec<Text> {
+    let measured = |queue: &str| metrics.iter().any(|m| matches!(&m.what, MetricSpec::Queue { name, .. } if **name == *queue));
+    service.works_on.iter().map(|works| works.queue.as_str()).filter(|queue| !measured(queue)).map(Text::from).collect()
 }
 
-/// A metric with a proposal; `None` for one that is there for the formula alone.
-fn entry(metric: Metric<'_>, a: &Autoscaling, tolerance: f64) -> Option<MetricEntry> {
+/// Lengths of the queues that the service works on.
+fn queues(service: &Service) -> impl Iterator<Item = MetricEntry> + '_ {
+    let entry = |works: &WorksOn| {
+        let target = QueueTarget::Length(works.tasks_per_replica?);
+        Some(MetricSpec::Queue { name: Text::from(works.queue.as_str()), target }.into())
+    };
+    service.works_on.iter().filter_map(entry)
+}
+
+/// A metric with a proposal, for each queue that it is about; none for one that is there for the formula alone.
+fn entries(metric: Metric<'_>, service: &Service, a: &Autoscaling, tolerance: f64) -> Vec<MetricEntry> {
     let (activation, fallback) = match &metric.measure {
         Measure::Outside(outside) => (Some(outside.activation), outside.fallback.or(a.fallback)),
+        Measure::Queue(_) => (None, a.fallback),
         _ => (None, None),
     };
     let options = MetricOptions {
@@ -118,7 +131,29 @@ fn entry(metric: Metric<'_>, a: &Autoscaling, tolerance: f64) -> Option<MetricEn
         stale_after: metric.stale_after,
         fallback: fallback.map(self::fallback),
     };
-    Some(MetricEntry { what: what(metric.measure)?, options })
+    let whats = match metric.measure {
+        Measure::Queue(queue) => of_queues(queue, service, a),
+        other => what(other).into_iter().collect(),
+    };
+    whats.into_iter().map(|what| MetricEntry { what, options: options.clone() }).collect()
+}
+
+/// A queue's metric by its name; or that of each queue that the service works on and that has none by its name.
+fn of_queues(measure: QueueMeasure, service: &Service, a: &Autoscaling) -> Vec<MetricSpec> {
+    let target = match measure.goal {
+        QueueGoal::Length(n) => QueueTarget::Length(n),
+        QueueGoal::Age(age) => QueueTarget::Age(age),
+        QueueGoal::Wait(wait) => QueueTarget::Wait(wait),
+    };
+    let of = |name: &str| MetricSpec::Queue { name: Text::from(name), target };
+    if let Some(queue) = &measure.queue {
+        return vec![of(queue)];
+    }
+    let named = |queue: &str| {
+        let own = QueueMeasure { queue: Some(queue.to_owned()), goal: measure.goal }.name();
+        a.metrics().any(|(_, metric)| metric.measure.name() == own)
+    };
+    service.works_on.iter().map(|works| works.queue.as_str()).filter(|queue| !named(queue)).map(of).collect()
 }
 
 fn what(measure: Measure) -> Option<MetricSpec> {
@@ -137,6 +172,8 @@ fn what(measure: Measure) -> Option<MetricSpec> {
             let Outside { name, target, .. } = *outside;
             MetricSpec::Signal { name: Text::from(name), target: signal(target?) }
         }
+        // Lowered for each queue by itself.
+        Measure::Queue(_) => return None,
     })
 }
 

@@ -33,17 +33,21 @@ pub use command::Command;
 pub use downstream::{Database, DatabaseUse, Provider, ProviderUse, Uses};
 pub use metric::{
     Aim, FullAim, LatencyMetric, LatencyTargets, Measure, Metric, MetricEntry, MetricProblem, Outside, OutsideTarget, Percentile,
+    QueueGoal, QueueLength, QueueLengthAim, QueueMeasure, QueueTime, QueueTimeAim,
 };
 pub use names::{TAKEN_METRIC_NAMES, is_dns_label};
 pub use platform::{Admin, Cost, Gateway, Objective, Platform};
 pub use probe::{HttpGet, HttpGetAction, Probe, Readiness, TcpSocket};
-pub use queue::{Deliver, Misfire, Queue, Retry, Schedule};
-pub use route::{Balance, Route};
+pub use queue::{
+    Celery, CeleryPool, Deliver, HttpMethod, HttpTarget, Misfire, MisfireAll, MisfireWord, Overlap, Queue, QueueAlarm,
+    QueueBudget, QueueBudgets, QueueDurability, RateLimit, ResultsKept, Retry, Schedule, TaskRetry, TaskServer, Timing, Way,
+};
+pub use route::{Balance, Offload, Route};
 pub use scaling::{
     Fallback, FallbackBehavior, Formula, Knative, KnativeMetric, KnativeRepairs, Mode, Repairs, TimeWindow, Vertical,
     VerticalMode, VerticalResource,
 };
-pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work};
+pub use service::{Logs, ResourceList, Resources, Restart, Scale, Service, Waiting, Work, WorksOn};
 pub use source::{
     HttpSource, KafkaSasl, KafkaSource, NatsSource, NotOneSource, OffsetReset, PostgresSource, PrometheusSource, RabbitmqBy,
     RabbitmqSource, RedisKey, RedisSource, RedisStream, RedisStreamBy, SaslMechanism, Source, SourceEntry, SourceProblem, Tls,

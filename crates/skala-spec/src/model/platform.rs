@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use skala_types::ServiceName;
 
 use super::names::{dns_label, map_by_name, overlays};
-use super::{Budget, Capacity, Database, LatencyTargets, Provider, Queue, Route, Schedule, Service, Times};
+use super::{
+    Budget, Capacity, Database, LatencyTargets, Measure, Provider, Queue, QueueGoal, QueueMeasure, Route, Schedule, Service,
+    TaskServer, Times, WorksOn,
+};
 use crate::scalar::{Dur, HostPort, Money, Percent, Secret, Size};
 
 /// Service times that a policy takes from the file lie within these.
@@ -38,8 +41,10 @@ pub struct Platform {
     /// with one service sends everything to it. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<Route>>,
-    /// Queues of tasks by name: `ingestion: {deliver: {service: worker, path: /tasks/ingest}}`. Checked, planned and simulated; this release
-    /// does not run them yet. Reload: live.
+    /// The server that keeps queues and schedules; it runs when there are any. Reload: needs a restart of skala.
+    #[serde(default)]
+    pub tasks: TaskServer,
+    /// Queues of tasks by name: `ingestion: {deliver: {service: worker, path: /tasks/ingest}}`. Reload: live.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "map_by_name::<Queue>")]
     pub queues: IndexMap<String, Queue>,
@@ -77,6 +82,20 @@ pub struct Platform {
     environment: Option<String>,
 }
 
+/// Tasks per replica that a service scales by for a queue, beside its metrics: what the queue says, unless a metric of its length does;
+/// else its places, where the service has nothing else to scale by.
+fn queue_target(name: &str, queue: &Queue, service: &Service) -> Option<f64> {
+    let scaling = service.autoscaling.as_ref()?;
+    let measured = scaling.metrics().any(|(_, metric)| match metric.measure {
+        Measure::Queue(QueueMeasure { queue, goal: QueueGoal::Length(_) }) => queue.is_none_or(|queue| queue == name),
+        _ => false,
+    });
+    let alone = scaling.metrics.is_empty() && scaling.formula.is_none();
+    let alone = alone && service.promise.as_ref().is_none_or(|p| p.latency.is_none());
+    let places = alone.then_some(f64::from(queue.concurrency_per_replica));
+    queue.tasks_per_replica.map(|n| n.get()).or(places).filter(|_| !measured)
+}
+
 impl Platform {
     /// Tells each service what the file promises its users, what it says of its times, and which queues it scales by.
     pub(crate) fn keep_promises(&mut self) {
@@ -93,13 +112,10 @@ impl Platform {
             }
         }
         for (name, queue) in &self.queues {
-            if let Some(service) = self.services.get_mut(&queue.deliver.service) {
-                let alone = service.autoscaling.as_ref().is_some_and(|a| a.metrics.is_empty() && a.formula.is_none());
-                let alone = alone && service.promise.as_ref().is_none_or(|p| p.latency.is_none());
-                let places = f64::from(queue.concurrency_per_replica);
-                if let Some(target) = queue.tasks_per_replica.map(|n| n.get()).or(alone.then_some(places)) {
-                    service.works_on.push((name.clone(), target));
-                }
+            let service = queue.deliver.service.as_ref().and_then(|service| self.services.get_mut(service));
+            if let Some(service) = service {
+                let tasks_per_replica = queue_target(name, queue, service);
+                service.works_on.push(WorksOn { queue: name.clone(), tasks_per_replica });
             }
         }
     }

@@ -30,12 +30,33 @@ pub struct Route {
     /// Largest body of a request; 413 beyond it. Raise it for uploads. Reload: live.
     #[serde(default = "hundred_mebibytes")]
     pub max_body: Size,
+    /// Turns requests that say `Prefer: respond-async` into tasks: 202 with the address of the answer, `{queue: slow}`. Default: every
+    /// request is answered at once. Reload: live.
+    #[serde(default, rename = "async", skip_serializing_if = "Option::is_none")]
+    pub offload: Option<Offload>,
+}
+
+/// Where requests that may be answered later become tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Offload {
+    /// The queue; it pushes to the route's service. Reload: live.
+    #[schemars(schema_with = "dns_label")]
+    pub queue: String,
 }
 
 impl Route {
     /// Everything to one service.
     pub fn to(service: ServiceName) -> Route {
-        Route { host: None, path: root(), service, timeout: thirty_seconds(), balance: None, max_body: hundred_mebibytes() }
+        Route {
+            host: None,
+            path: root(),
+            service,
+            timeout: thirty_seconds(),
+            balance: None,
+            max_body: hundred_mebibytes(),
+            offload: None,
+        }
     }
 }
 

@@ -79,10 +79,10 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub start_up: Option<Duration>,
-    /// The queues that it scales by, with tasks per replica.
+    /// The queues that it works on; filled in when the file is loaded.
     #[serde(skip)]
     #[schemars(skip)]
-    pub works_on: Vec<(String, f64)>,
+    pub works_on: Vec<WorksOn>,
     /// How long it works on a request, on average, by `capacity`; filled in when the file is loaded.
     #[serde(skip)]
     #[schemars(skip)]
@@ -117,6 +117,15 @@ impl Default for Service {
             service_time: None,
         }
     }
+}
+
+/// A queue that a service works on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorksOn {
+    /// Its name.
+    pub queue: String,
+    /// Tasks per replica to scale by beside `metrics`; `None`: none.
+    pub tasks_per_replica: Option<f64>,
 }
 
 /// What a replica of a service is.

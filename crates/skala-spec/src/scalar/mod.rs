@@ -22,14 +22,14 @@ mod text;
 
 pub use address::{HostPattern, HostPort, Upstream};
 pub use amount::{Amount, Dimension, GrowthRate};
-pub use calendar::{Cron, ZoneName};
+pub use calendar::{Cron, CronSeconds, Moment, ZoneName};
 pub use dur::Dur;
 pub use identifier::Identifier;
 pub use positive::Positive;
 pub use quantity::{Cpu, Money, Quantity, Size};
 pub use ratio::{Percent, Ratio};
 pub use release::HpaRelease;
-pub use spend::{Per, Spend};
+pub use spend::{Per, Price, Spend};
 pub use targets::{CpuTarget, MemoryTarget};
 pub use text::{EnvValue, Secret};
 
@@ -125,7 +125,7 @@ impl serde::de::Visitor<'_> for Digits {
 }
 
 /// The table of kinds.
-const KINDS: [Kind; 23] = [
+const KINDS: [Kind; 26] = [
     Amount::KIND,
     GrowthRate::KIND,
     Dur::KIND,
@@ -141,7 +141,10 @@ const KINDS: [Kind; 23] = [
     CpuTarget::KIND,
     MemoryTarget::KIND,
     Spend::KIND,
+    Price::KIND,
     Cron::KIND,
+    CronSeconds::KIND,
+    Moment::KIND,
     ZoneName::KIND,
     Identifier::KIND,
     HpaRelease::KIND,

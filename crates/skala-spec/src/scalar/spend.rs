@@ -1,4 +1,4 @@
-//! Money per time: `30 EUR/h`, `5 EUR/day`, `900 EUR/month`.
+//! Money with its currency: `0.002 EUR`; and money per time: `30 EUR/h`, `5 EUR/day`, `900 EUR/month`.
 //!
 //! Units: an amount of one currency per hour, day or month of the calendar. A bare number is refused, because nobody knows its
 //!   currency or its time.
@@ -84,3 +84,33 @@ kind!(
     r"^[0-9]+(\.[0-9]+)? [A-Z]{3} ?/ ?(h|hour|d|day|month)$|\$\{",
     "string"
 );
+
+/// An amount of a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Price {
+    /// How much.
+    pub amount: Money,
+    /// Of what.
+    pub currency: Currency,
+}
+
+impl FromStr for Price {
+    type Err = ScalarError;
+
+    fn from_str(text: &str) -> Result<Price, ScalarError> {
+        let bad = || ScalarError::new("is not a price", format!("write it like {}", Price::KIND.examples));
+        let unknown = || ScalarError::new("has no currency code", "write three capital letters, such as `EUR`");
+        let Some((amount, currency)) = text.trim().split_once(' ') else {
+            return Err(ScalarError::new("has no currency", "write the amount, a space and the currency, as in `0.002 EUR`"));
+        };
+        Ok(Price { amount: amount.parse().map_err(|_| bad())?, currency: currency.trim().parse().map_err(|_| unknown())? })
+    }
+}
+
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} {}", self.amount, self.currency))
+    }
+}
+
+kind!(Price, "price", "a price", "`0.002 EUR`, `1 USD`", r"^[0-9]+(\.[0-9]+)? [A-Z]{3}$|\$\{", "string");

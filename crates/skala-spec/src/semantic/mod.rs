@@ -1,6 +1,7 @@
 //! Checks across fields, on whatever part of the file decoded.
 //!
-//! Decides: E04 (services), E05 (autoscaling), E06 (routes, addresses, objectives) and E07 (budgets, databases, providers) problems, and warnings.
+//! Decides: E04 (services), E05 (autoscaling), E06 (routes, addresses, objectives), E07 (budgets, databases, providers) and E08 (queues,
+//!   schedules, what is planned of them) problems, and warnings.
 //! Invariants: nothing is said about a field whose cause is a field that was already reported.
 //! Tested: `tests/it/problems.rs`.
 
@@ -8,11 +9,15 @@ mod addresses;
 mod autoscaling;
 mod capacity;
 mod objectives;
+mod offload;
 mod queues;
 mod routes;
+mod schedules;
 mod services;
 
 use std::collections::BTreeSet;
+
+use skala_types::ServiceName;
 
 use crate::check::Checked;
 use crate::model::Platform;
@@ -25,20 +30,27 @@ pub(crate) fn check(platform: &Platform, checked: &Checked, sink: &mut Sink) {
     let mut cx = Cx { broken: checked.broken.iter().map(String::as_str).collect(), services, checked, sink };
     let routes = platform.routes();
     // A queue's tasks reach a service as a route's requests do.
-    let delivered = platform.queues.values().map(|q| q.deliver.service.as_str());
-    let routed: BTreeSet<&str> = routes.iter().map(|r| r.service.as_str()).chain(delivered).collect();
+    let pushed = platform.queues.values().filter_map(|q| Some(q.deliver.pushes_to()?.0));
+    let called = platform.schedules.values().filter_map(|s| Some(&s.http.as_ref()?.service));
+    let listening = routes.iter().map(|r| &r.service).chain(pushed).chain(called).map(ServiceName::as_str);
+    let listening: BTreeSet<&str> = listening.collect();
+    // One that takes its work itself needs no port.
+    let working = platform.queues.values().filter_map(|q| q.deliver.service.as_ref()).map(ServiceName::as_str);
+    let routed: BTreeSet<&str> = listening.iter().copied().chain(working).collect();
     addresses::check(platform, &mut cx);
     for (name, service) in &platform.services {
         let routed = routed.contains(name.as_str());
-        services::check(name, service, routed, &mut cx);
+        services::check(name, service, listening.contains(name.as_str()), &mut cx);
         if let Some(autoscaling) = &service.autoscaling {
-            autoscaling::check(name, service, autoscaling, routed, &mut cx);
+            autoscaling::check(platform, (name, service), autoscaling, routed, &mut cx);
         }
     }
     routes::check(platform, &routed, &mut cx);
     objectives::check(platform, &mut cx);
     capacity::check(platform, &mut cx);
     queues::check(platform, &mut cx);
+    schedules::check(platform, &mut cx);
+    offload::check(platform, &mut cx);
 }
 
 /// Where problems go, and what is known about places.

@@ -13,7 +13,7 @@ use crate::suggest::list;
 /// Words that only a shell understands.
 const SHELL: [&str; 10] = ["&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&", "$("];
 
-pub(super) fn check(name: &ServiceName, service: &Service, routed: bool, cx: &mut Cx<'_>) {
+pub(super) fn check(name: &ServiceName, service: &Service, listens: bool, cx: &mut Cx<'_>) {
     let at = format!("services.{name}");
     work(&at, service, cx);
     scale(&at, service, cx);
@@ -21,7 +21,7 @@ pub(super) fn check(name: &ServiceName, service: &Service, routed: bool, cx: &mu
     readiness(&at, service, cx);
     limits(&at, service, cx);
     environment(&at, service, cx);
-    if routed {
+    if listens {
         port(&at, service, cx);
     }
 }

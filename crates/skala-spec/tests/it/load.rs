@@ -181,6 +181,10 @@ fn defaults_are_filled_in() {
               "priority": 100
             }
           },
+          "tasks": {
+            "listen": "127.0.0.1:7702",
+            "store": "tasks.db"
+          },
           "objectives": {}
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&platform).unwrap());

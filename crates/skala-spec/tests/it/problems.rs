@@ -124,7 +124,7 @@ routes:
         expect![[r#"
             skala.yaml:2:1: error[E0201] platfrom: unknown key `platfrom` -> did you mean `platform`?
             skala.yaml:3:1: error[E0207] caches: `caches` is not in this release -> remove it, or comment it out
-            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, queues, schedules, objectives, databases, providers and 3 more
+            skala.yaml:4:1: error[E0201] colour: unknown key `colour` -> the keys here are platform, gateway, admin, cost, services, routes, tasks, queues, schedules, objectives, databases and 4 more
             skala.yaml:7:5: error[E0201] services.api.comand: unknown key `comand` -> did you mean `command`?
             skala.yaml:8:5: error[E0201] services.api.cwd: unknown key `cwd` -> did you mean `workingDir`?
             skala.yaml:9:5: error[E0201] services.api.minReplicas: unknown key `minReplicas` -> it belongs under `autoscaling:`
@@ -330,7 +330,7 @@ autoscaling:
             skala.yaml:10:11: error[E0504] services.api.autoscaling.metrics[1]: `cpu` is here twice (the stricter of the two would always win) -> keep one
             skala.yaml:11:11: error[E0505] services.api.autoscaling.metrics[2]: a percentage of memory needs a request to be a percentage of -> add `resources: {requests: {memory: 512Mi}}` to the service
             skala.yaml:12:11: warning[W0503] services.api.autoscaling.metrics[3]: the target of 20 is above `concurrency: 10` (requests wait before a replica is added) -> use a target below 10
-            skala.yaml:13:11: error[E0503] services.api.autoscaling.metrics[4]: this entry names no metric -> write one of cpu, memory, requestsPerSecond, latency, concurrency
+            skala.yaml:13:11: error[E0503] services.api.autoscaling.metrics[4]: this entry names no metric -> write one of cpu, memory, requestsPerSecond, latency, concurrency, queueLength, queueAge, queueWait
             skala.yaml:14:11: error[E0503] services.api.autoscaling.metrics[5]: this entry has more than one metric -> give each metric its own list item
             skala.yaml:15:11: error[E0503] services.api.autoscaling.metrics[6]: `latency` names no percentile -> write one, such as `latency: {p95: 500ms}`
             skala.yaml:16:11: error[E0503] services.api.autoscaling.metrics[7]: `latency` has more than one percentile -> keep one; a second goes into its own list item
@@ -412,7 +412,7 @@ routes:
             skala.yaml:2:1: error[E0203] `platform` is missing -> add `platform:` with a name such as `api`, `ai-etl`
             skala.yaml:3:58: error[E0204] services.api.resources.requests.cpu: `lots` is not an amount of CPU -> write cores (`2`, `1.5`) or thousandths (`500m`)
             skala.yaml:3:93: error[E0501] services.api.autoscaling.minReplicas: minReplicas 9 is above maxReplicas 3 -> lower `minReplicas` or raise `maxReplicas`
-            skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, name, prometheus, redis, postgres, rabbitmq, nats and 17 more
+            skala.yaml:3:135: error[E0201] services.api.autoscaling.metrics[1].bad: unknown key `bad` -> the keys here are cpu, memory, requestsPerSecond, latency, concurrency, queueLength, queueAge, queueWait, name, prometheus, redis and 20 more
             skala.yaml:4:8: error[E0202] services.web: a mapping is wanted here, not text -> write a mapping whose keys are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:12: error[E0202] routes[1].path: text is wanted here, not a whole number -> put it in quotes: `"3"`
             skala.yaml:8:6: error[E0201] routes[2].servce: unknown key `servce` -> did you mean `service`?
@@ -445,7 +445,7 @@ environments:
             skala.yaml:6:61: error[E0201] services.api.colour: unknown key `colour` [environment staging] -> the keys here are command, image, upstreams, workingDir, env, resources, concurrency, waiting, readiness, drain, restart and 8 more
             skala.yaml:7:48: error[E0201] environments.production: an overlay has no overlays of its own -> move it up beside this one
             skala.yaml:8:3: error[E0208] environments.Bad: `Bad` is not a good name -> use 1 to 63 of a-z, 0-9 and `-`
-            skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, queues, schedules, objectives, databases, providers and 2 more
+            skala.yaml:9:3: error[E0202] environments.list: an overlay is a mapping -> its keys are platform, gateway, admin, cost, services, routes, tasks, queues, schedules, objectives, databases and 3 more
             skala.yaml:10:38: error[E0405] services.api.replicas: `replicas` and `autoscaling` are both given [environment other] -> keep one of them; an overlay removes the other with `null`
         "#]],
     );

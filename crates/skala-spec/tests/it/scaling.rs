@@ -18,10 +18,10 @@ fn bounds_and_times() {
     check(
         "minReplicas: 2\nmaxReplicas: 4\nidleReplicas: 2\nmetrics: [{concurrency: 3}]\nfallback: {replicas: 9}",
         expect![[r#"
-        skala.yaml:8:21: error[E0510] services.api.autoscaling.idleReplicas: `idleReplicas` is not below `minReplicas` (it is the size while nothing is active) -> lower it, or remove it
-        skala.yaml:10:7: warning[W0504] services.api.autoscaling.fallback: nothing can fall back (no metric is read from outside, and skala's own do not fail for good) -> remove `fallback`
-        skala.yaml:10:28: error[E0511] services.api.autoscaling.fallback.replicas: 9 replicas are more than maxReplicas 4 -> use 4 at most, or raise `maxReplicas`
-    "#]],
+            skala.yaml:8:21: error[E0510] services.api.autoscaling.idleReplicas: `idleReplicas` is not below `minReplicas` (it is the size while nothing is active) -> lower it, or remove it
+            skala.yaml:10:7: warning[W0504] services.api.autoscaling.fallback: nothing can fall back (no metric is read from outside or of a queue, and skala's own do not fail for good) -> remove `fallback`
+            skala.yaml:10:28: error[E0511] services.api.autoscaling.fallback.replicas: 9 replicas are more than maxReplicas 4 -> use 4 at most, or raise `maxReplicas`
+        "#]],
     );
     check(
         "maxReplicas: 4\nmetrics: [{concurrency: {target: 3, staleAfter: 2h}}]\ncooldown: 2d\ninitialCooldown: 25h\nstaleAfter: 0s",
@@ -106,7 +106,7 @@ metrics:
             skala.yaml:22:24: error[E0518] services.api.autoscaling.metrics[14].redis: this must name exactly one key -> write one of list, set, sortedSet, hash, stream
             skala.yaml:23:35: error[E0518] services.api.autoscaling.metrics[15].http.url: this URL has another scheme -> write `http://` or `https://`
             skala.yaml:24:11: error[E0503] services.api.autoscaling.metrics[16]: `target` has no meaning with `onlyInFormula` -> remove `target`, or `onlyInFormula`
-            skala.yaml:25:25: error[E0207] services.api.autoscaling.metrics[17].queueLength: `queueLength` is not in this release -> remove it, or comment it out
+            skala.yaml:25:38: error[E0202] services.api.autoscaling.metrics[17].queueLength: a number is wanted here, not text -> write a number
         "#]],
     );
 }

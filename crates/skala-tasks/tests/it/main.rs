@@ -1,9 +1,10 @@
-//! The task server from outside: its stores, its writer, what crashes leave.
+//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod conformance;
 mod crash;
 mod damage;
+mod deliver;
 mod full;
 mod layered;
 mod writer;

@@ -22,7 +22,6 @@ const OWN_LOG: &str = "skala.log";
 /// `skala up`
 pub fn run(args: &UpArgs) -> Outcome {
     let platform = files::platform(&args.place.file, args.env.as_deref())?;
-    runs(&platform)?;
     if args.detach {
         return detach(args);
     }
@@ -38,21 +37,6 @@ pub fn run(args: &UpArgs) -> Outcome {
         .build()
         .context("start the runtime")?;
     runtime.block_on(foreground(options))
-}
-
-/// Refuses what this release knows and cannot run.
-fn runs(platform: &skala_spec::Platform) -> Outcome {
-    let of = |section: &str, names: Vec<&String>| match names.first() {
-        Some(first) => Err(Exit::new(
-            FAILED,
-            format!("{section}.{first}: queues and schedules are checked, planned and simulated in this release, not run yet"),
-            "take `queues:` and `schedules:` out of the file that `skala up` reads (an environment may set them to null), and let your own \
-             queue run the tasks; `skala simulate` and `skala plan` take them",
-        )),
-        None => Ok(()),
-    };
-    of("queues", platform.queues.keys().collect())?;
-    of("schedules", platform.schedules.keys().collect())
 }
 
 async fn foreground(options: Options) -> Outcome {

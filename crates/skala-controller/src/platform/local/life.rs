@@ -99,11 +99,13 @@ impl Replica {
     async fn begin(&mut self, port: u16) -> Result<Running, String> {
         self.output.begin_life();
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let own = [
+        let mut own = vec![
             (MARKER, format!("{}/{}", self.inner.instance_id(), self.tag)),
             ("SKALA_SERVICE", self.key.0.to_string()),
             ("SKALA_REPLICA", self.key.1.to_string()),
         ];
+        let further = self.inner.variables.iter().flat_map(|variables| variables(&self.key.0, self.key.1));
+        own.extend(further.filter(|(name, _)| !self.spec.env.iter().any(|(given, _)| given == name)));
         let command = command::build(&self.spec, port, &own)?;
         let group = self.inner.group_for(&self.key.0, &self.tag, &self.inner.sized(&self.key, &self.spec));
         let entrances = group.as_ref().and_then(|group| group.entrances().ok()).unwrap_or_default();

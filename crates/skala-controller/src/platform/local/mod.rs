@@ -88,7 +88,12 @@ pub struct LocalConfig {
     pub reserved_ports: BTreeSet<u16>,
     /// Whether control groups are used.
     pub cgroups: UseCgroups,
+    /// Further variables of a replica, asked for at each start of its process; its own `env` comes before them.
+    pub variables: Option<Variables>,
 }
+
+/// Variables of a replica that are known only when it starts.
+pub type Variables = Arc<dyn Fn(&ServiceName, ReplicaId) -> Vec<(&'static str, String)> + Send + Sync>;
 
 impl LocalConfig {
     /// A configuration without guardian and reserved ports.
@@ -99,6 +104,7 @@ impl LocalConfig {
             guardian: None,
             reserved_ports: BTreeSet::new(),
             cgroups: UseCgroups::Auto,
+            variables: None,
         }
     }
 }
@@ -113,6 +119,7 @@ pub struct LocalPlatform {
 /// What all parts share.
 struct Inner {
     runtime: Handle,
+    variables: Option<Variables>,
     state_dir: PathBuf,
     clock: Clock,
     instance: Instance,
@@ -163,6 +170,7 @@ impl LocalPlatform {
         let (events, inbox) = mpsc::channel(EVENTS);
         let seed = u64::from_str_radix(&instance.id, 16).unwrap_or(0);
         let inner = Arc::new(Inner {
+            variables: config.variables,
             spawner: Spawner::new(runtime.clone())?,
             writer: LogWriter::new(logs_dir(&config.state_dir))?,
             ports: Mutex::new(Ports::new(config.reserved_ports, seed)),
@@ -225,7 +233,7 @@ impl Platform for LocalPlatform {
         let tag = tag_of(&key);
         let awaited = match &spec.readiness.when {
             crate::platform::ReadyWhen::Logs(text) => Some(text.clone()),
-            crate::platform::ReadyWhen::Answers(_) => None,
+            crate::platform::ReadyWhen::Answers(_) | crate::platform::ReadyWhen::Lives(_) => None,
         };
         let output = Output::new(tag.clone(), self.inner.clock.clone(), spec.log, self.inner.writer.clone(), awaited);
         let replica = Replica { inner: self.inner.clone(), key, tag, spec, output, stop };

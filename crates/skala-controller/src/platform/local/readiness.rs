@@ -38,6 +38,11 @@ pub(super) enum Change {
 pub(super) async fn watch(policy: &Readiness, addr: SocketAddr, output: &Output, tell: mpsc::Sender<Change>) {
     let check = match &policy.when {
         ReadyWhen::Answers(check) => check,
+        ReadyWhen::Lives(long) => {
+            tokio::time::sleep(*long).await;
+            let _ = tell.send(Change::Ready).await; // nobody listening means that it is over
+            return tell.closed().await;
+        }
         ReadyWhen::Logs(_) => {
             output.awaited_text().await;
             let _ = tell.send(Change::Ready).await; // nobody listening means that it is over

@@ -51,7 +51,8 @@ impl Replica {
                 End::Stopped { forced } => break forced,
                 End::Ended { status, life, port_lost } => (status, life, port_lost),
             };
-            self.report(&status, EventKind::Exited { status: status.clone() }).await;
+            let last_lines = if life == Life::CannotStart { Vec::new() } else { self.output.last_lines() };
+            self.report(&status, EventKind::Exited { status: status.clone(), last_lines: last_lines.clone() }).await;
             if port_lost && lost_ports < LOST_PORTS {
                 lost_ports += 1;
                 continue;
@@ -59,7 +60,6 @@ impl Replica {
             lost_ports = 0;
             let next = failures.after(&self.spec.restart, life);
             if next.looping && !told_of_loop {
-                let last_lines = if life == Life::CannotStart { Vec::new() } else { self.output.last_lines() };
                 self.inner.emit(&self.key, EventKind::CrashLoop { exits: failures.count(), status, last_lines });
             }
             told_of_loop = next.looping;

@@ -41,6 +41,7 @@ pub(crate) fn observation(scene: &Scene<'_>) -> Observation {
             phase_since,
             started_at: seen.pod.pod.started_at.unwrap_or(now),
             in_flight: 0,
+            work_left: None,
             cpu: sample("cpu", at).map(|s| Sampled::new(s.timestamp, Cores(s.value as f64 / 1000.0))),
             cpu_fast: None,
             memory: sample("memory", at).map(|s| Sampled::new(s.timestamp, Bytes(s.value.max(0).unsigned_abs() / 1000))),

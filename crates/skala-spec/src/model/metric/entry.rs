@@ -8,11 +8,11 @@ use super::super::source::{
 };
 use super::super::v2::{ContainerResourceMetric, ExternalMetric, MetricType, ObjectMetric, PodsMetric, ResourceMetric};
 use super::super::{Behavior, Fallback};
-use super::{Aim, LatencyMetric};
+use super::{Aim, LatencyMetric, QueueLength, QueueTime};
 use crate::scalar::{CpuTarget, Dur, Identifier, MemoryTarget, Positive};
 
-/// A metric: exactly one of the short forms `cpu`, `memory`, `requestsPerSecond`, `latency` and `concurrency`; or a number from outside
-/// with its `name` and `target`; or a v2 metric (`type` and the source it names).
+/// A metric: exactly one of the short forms `cpu`, `memory`, `requestsPerSecond`, `latency`, `concurrency`, `queueLength`, `queueAge` and
+/// `queueWait`; or a number from outside with its `name` and `target`; or a v2 metric (`type` and the source it names).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MetricEntry {
@@ -33,6 +33,18 @@ pub struct MetricEntry {
     /// Requests in service and waiting, per replica. Right where requests mostly wait for something else, such as an LLM. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Aim<Positive>>,
+    /// Tasks, ready, worked on or due soon, per replica, of each queue that the service works on; or of one:
+    /// `{queue: ingestion, perReplica: 10}`. It takes the place of `tasksPerReplica`. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_length: Option<QueueLength>,
+    /// Age of the oldest ready task: `30s`, or `{queue: ingestion, max: 30s}`. Right as a second metric: it speaks up only once work is
+    /// late. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_age: Option<QueueTime>,
+    /// How long a task that comes now will wait, from the backlog and what a replica finishes: `10s`, or `{queue: ingestion, max: 10s}`.
+    /// Right where tasks differ too much in length to be counted. Reload: live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_wait: Option<QueueTime>,
 
     /// Name of a number from outside, in decisions and formulas: letters, digits and `_`. Required with one. Reload: live; what is known of
     /// the old name is forgotten.

@@ -7,6 +7,7 @@ mod aim;
 mod entry;
 mod latency;
 mod outside;
+mod queue;
 mod short;
 mod v2;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use aim::{Aim, FullAim};
 pub use entry::MetricEntry;
 pub use latency::{LatencyMetric, LatencyTargets, Percentile};
+pub use queue::{QueueGoal, QueueLength, QueueLengthAim, QueueMeasure, QueueTime, QueueTimeAim};
 
 use super::{Behavior, Fallback, Source};
 use crate::scalar::{CpuTarget, MemoryTarget};
@@ -45,6 +47,8 @@ pub enum Measure {
     Latency(Percentile, Duration),
     /// Requests in service and waiting, per replica.
     Concurrency(f64),
+    /// A number of a queue, or of each queue that the service works on.
+    Queue(QueueMeasure),
     /// A number from outside.
     Outside(Box<Outside>),
 }
@@ -94,7 +98,16 @@ impl Measure {
             Measure::RequestsPerSecond(_) => "requestsPerSecond".to_owned(),
             Measure::Latency(percentile, _) => format!("latency.{percentile}"),
             Measure::Concurrency(_) => "concurrency".to_owned(),
+            Measure::Queue(queue) => queue.name(),
             Measure::Outside(outside) => outside.name.clone(),
+        }
+    }
+
+    /// The key of the short form, under which its options stand; empty for a number from outside.
+    pub fn key(&self) -> String {
+        match self {
+            Measure::Outside(_) => String::new(),
+            short => short.name().split(['.', '(']).next().unwrap_or_default().to_owned(),
         }
     }
 }
@@ -127,10 +140,15 @@ impl MetricEntry {
         match (short.next(), short.next(), outside, self.kind) {
             (Some((key, metric)), None, false, None) if sources.is_empty() => match options.first() {
                 None => metric,
-                Some(option) if matches!(*option, "scaleDownTarget" | "behavior" | "staleAfter") && key == "latency" => invalid(
-                    format!("`{option}` stands beside `latency`"),
-                    format!("put it inside: `latency: {{..., {option}: ...}}`"),
-                ),
+                Some(option)
+                    if matches!(*option, "scaleDownTarget" | "behavior" | "staleAfter")
+                        && (key == "latency" || key.starts_with("queue")) =>
+                {
+                    invalid(
+                        format!("`{option}` stands beside `{key}`"),
+                        format!("put it inside: `{key}: {{..., {option}: ...}}`"),
+                    )
+                }
                 Some(option) if matches!(*option, "target" | "scaleDownTarget" | "behavior" | "staleAfter") => invalid(
                     format!("`{option}` stands beside `{key}`"),
                     format!("put it inside: `{key}: {{target: ..., {option}: ...}}`"),
@@ -147,9 +165,10 @@ impl MetricEntry {
                 }
             },
             (None, None, false, None) if sources.is_empty() => match options.first() {
-                None => {
-                    invalid("this entry names no metric", "write one of cpu, memory, requestsPerSecond, latency, concurrency")
-                }
+                None => invalid(
+                    "this entry names no metric",
+                    "write one of cpu, memory, requestsPerSecond, latency, concurrency, queueLength, queueAge, queueWait",
+                ),
                 Some(option) => invalid(
                     format!("this entry has `{option}` and names no metric"),
                     "add where the number is read: one of prometheus, redis, postgres, rabbitmq, nats, kafka, http",

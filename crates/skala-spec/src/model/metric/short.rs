@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Aim, LatencyMetric, Measure, Metric, MetricEntry, MetricProblem, invalid};
+use super::{Aim, LatencyMetric, Measure, Metric, MetricEntry, MetricProblem, QueueGoal, invalid, queue};
 use crate::scalar::{CpuTarget, MemoryTarget, Positive};
 
 type Found<'a> = (&'static str, Result<Metric<'a>, MetricProblem>);
@@ -17,6 +17,9 @@ impl MetricEntry {
             self.requests_per_second.as_ref().map(|aim| ("requestsPerSecond", aimed(aim, number(Measure::RequestsPerSecond)))),
             self.latency.as_ref().map(|metric| ("latency", latency(metric))),
             self.concurrency.as_ref().map(|aim| ("concurrency", aimed(aim, number(Measure::Concurrency)))),
+            self.queue_length.as_ref().map(|aim| ("queueLength", queue::length(aim))),
+            self.queue_age.as_ref().map(|aim| ("queueAge", queue::time(aim, QueueGoal::Age))),
+            self.queue_wait.as_ref().map(|aim| ("queueWait", queue::time(aim, QueueGoal::Wait))),
         ];
         all.into_iter().flatten().collect()
     }

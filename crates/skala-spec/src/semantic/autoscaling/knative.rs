@@ -8,6 +8,12 @@ use crate::scalar::Percent;
 use crate::semantic::Cx;
 
 pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
+    if let Some(works) = scaling.service.works_on.first() {
+        let text = Text::new(format!("tasks of `{}` neither grow nor wake this service", works.queue))
+            .because("Knative's algorithm sees requests alone")
+            .fix("use `mode: default`");
+        cx.report("W0812", &scaling.field("mode"), text);
+    }
     let Some(knative) = &scaling.of.knative else { return };
     let at = scaling.field("knative");
     range("stableWindow", knative.stable_window, Duration::from_secs(6)..=HOUR, &at, cx);

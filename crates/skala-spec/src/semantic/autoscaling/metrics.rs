@@ -22,7 +22,7 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
         || !of.windows.is_empty()
         || of.mode == Mode::Knative
         || promised
-        || !scaling.service.works_on.is_empty();
+        || scaling.has_queue();
     if !proposes && of.min_replicas < of.max_replicas && !cx.broken(&at) && !cx.broken(&scaling.field("formula")) {
         let text = Text::new("there is nothing to scale by").fix("add `metrics:`, such as `- concurrency: 20` or `- cpu: 70%`");
         cx.report("E0502", &scaling.at, text);
@@ -36,7 +36,7 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
         let item = format!("{at}[{i}]");
         match entry.metric() {
             Ok(metric) => {
-                twice(&metric.measure, &mut seen, &item, cx);
+                twice(scaling, &metric.measure, &mut seen, &item, cx);
                 needs(scaling, &metric.measure, &item, cx);
                 options(scaling, entry, &metric, &item, cx);
             }
@@ -58,10 +58,14 @@ pub(super) fn check(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-fn twice(measure: &Measure, seen: &mut Vec<String>, item: &str, cx: &mut Cx<'_>) {
+fn twice(scaling: &Scaling<'_>, measure: &Measure, seen: &mut Vec<String>, item: &str, cx: &mut Cx<'_>) {
     let name = measure.name();
     let outside = matches!(measure, Measure::Outside(_));
-    if outside && TAKEN_METRIC_NAMES.contains(&name.as_str()) {
+    // A queue's numbers come under its name.
+    if outside && scaling.queues.iter().any(|queue| **queue == name) {
+        let text = Text::new(format!("`{name}` is the name of a queue")).because("decisions could not tell the two apart");
+        cx.report("E0515", &format!("{item}.name"), text.fix(format!("give it another name, such as `{name}_outside`")));
+    } else if outside && TAKEN_METRIC_NAMES.contains(&name.as_str()) {
         let text = Text::new(format!("`{name}` means something else in decisions and formulas"))
             .fix(format!("give it another name, such as `{name}_outside`"));
         cx.report("E0515", &format!("{item}.name"), text);
@@ -105,8 +109,7 @@ fn options(scaling: &Scaling<'_>, entry: &MetricEntry, metric: &Metric<'_>, item
         return from_outside(scaling, entry, outside, item, cx);
     }
     // Their options stand inside the short form.
-    let key = metric.measure.name();
-    let inside = format!("{item}.{}", key.split('.').next().unwrap_or(&key));
+    let inside = format!("{item}.{}", metric.measure.key());
     if let Some(stale_after) = metric.stale_after {
         range("staleAfter", Dur::from(stale_after), Duration::from_secs(1)..=HOUR, &inside, cx);
     }

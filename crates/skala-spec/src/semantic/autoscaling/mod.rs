@@ -4,6 +4,7 @@ mod formula;
 mod knative;
 mod metrics;
 mod mode;
+mod queues;
 mod vertical;
 mod windows;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use skala_types::ServiceName;
 
 use super::Cx;
-use crate::model::{Autoscaling, Fallback, Measure, Metric, Mode, Service};
+use crate::model::{Autoscaling, Fallback, Measure, Metric, Mode, Platform, Service};
 use crate::problem::Text;
 use crate::scalar::Dur;
 
@@ -29,8 +30,10 @@ struct Scaling<'a> {
     of: &'a Autoscaling,
     /// The metrics that can be measured, with their positions.
     metrics: Vec<(usize, Metric<'a>)>,
-    /// Whether a route leads to the service.
+    /// Whether a route leads to the service, or it works on a queue.
     routed: bool,
+    /// Names of the file's queues.
+    queues: Vec<&'a String>,
 }
 
 impl Scaling<'_> {
@@ -42,11 +45,24 @@ impl Scaling<'_> {
     fn has_outside(&self) -> bool {
         self.metrics.iter().any(|(_, metric)| matches!(metric.measure, Measure::Outside(_)))
     }
+
+    /// Whether it scales by a number of a queue.
+    fn has_queue(&self) -> bool {
+        self.metrics.iter().any(|(_, metric)| matches!(metric.measure, Measure::Queue(_)))
+            || self.service.works_on.iter().any(|works| works.tasks_per_replica.is_some())
+    }
 }
 
-pub(super) fn check(name: &ServiceName, service: &Service, autoscaling: &Autoscaling, routed: bool, cx: &mut Cx<'_>) {
+pub(super) fn check(
+    platform: &Platform,
+    (name, service): (&ServiceName, &Service),
+    autoscaling: &Autoscaling,
+    routed: bool,
+    cx: &mut Cx<'_>,
+) {
     let at = format!("services.{name}.autoscaling");
-    let scaling = Scaling { at, service, of: autoscaling, metrics: autoscaling.metrics().collect(), routed };
+    let queues = platform.queues.keys().collect();
+    let scaling = Scaling { at, service, of: autoscaling, metrics: autoscaling.metrics().collect(), routed, queues };
     mode::check(&scaling, cx);
     bounds(&scaling, cx);
     vertical::check(&scaling, cx);
@@ -55,10 +71,14 @@ pub(super) fn check(name: &ServiceName, service: &Service, autoscaling: &Autosca
         Mode::Default => {
             idle(&scaling, cx);
             metrics::check(&scaling, cx);
+            queues::check(&scaling, cx);
             formula::check(&scaling, cx);
             windows::check(&scaling, cx);
         }
-        Mode::Hpa => metrics::check(&scaling, cx),
+        Mode::Hpa => {
+            metrics::check(&scaling, cx);
+            queues::check(&scaling, cx);
+        }
         Mode::Knative => knative::check(&scaling, cx),
     }
     refused(&scaling, cx);
@@ -72,10 +92,15 @@ fn bounds(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
             Text::new(format!("minReplicas {min} is above maxReplicas {max}")).fix("lower `minReplicas` or raise `maxReplicas`");
         cx.report("E0501", &min_at, text);
     }
-    if (*min == 0 || *idle == Some(0)) && !scaling.routed && !scaling.has_outside() && !cx.broken("routes") {
+    if (*min == 0 || *idle == Some(0))
+        && !scaling.routed
+        && !scaling.has_outside()
+        && !scaling.has_queue()
+        && !cx.broken("routes")
+    {
         let text = Text::new("at zero replicas nothing can wake this service")
-            .because("no route leads to it and it has no metric from outside, and those are what starts the first replica")
-            .fix("add a route or such a metric, or use `minReplicas: 1`");
+            .because("no route leads to it, it works on no queue and has no metric from outside, and those are what starts the first replica")
+            .fix("add a route, a queue or such a metric, or use `minReplicas: 1`");
         cx.report("W0502", &min_at, text);
     }
 }
@@ -95,9 +120,9 @@ fn idle(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
     }
     if let Some(fallback) = &scaling.of.fallback {
         check_fallback(fallback, *max, &scaling.field("fallback"), cx);
-        if !scaling.has_outside() && !cx.broken(&scaling.field("metrics")) {
+        if !scaling.has_outside() && !scaling.has_queue() && !cx.broken(&scaling.field("metrics")) {
             let text = Text::new("nothing can fall back")
-                .because("no metric is read from outside, and skala's own do not fail for good")
+                .because("no metric is read from outside or of a queue, and skala's own do not fail for good")
                 .fix("remove `fallback`");
             cx.report("W0504", &scaling.field("fallback"), text);
         }

@@ -56,7 +56,7 @@ fn word(mode: Mode) -> &'static str {
 
 /// What `autoscaling/v2` demands beyond the types.
 fn hpa(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
-    if scaling.of.min_replicas == 0 && !scaling.has_outside() && !cx.broken(&scaling.field("metrics")) {
+    if scaling.of.min_replicas == 0 && !scaling.has_outside() && !scaling.has_queue() && !cx.broken(&scaling.field("metrics")) {
         let text = Text::new("`autoscaling/v2` does not reach zero by these metrics")
             .because("it needs one from outside to wake up by")
             .fix("add one, or use `minReplicas: 1` or `mode: default`");
@@ -76,8 +76,7 @@ fn hpa(scaling: &Scaling<'_>, cx: &mut Cx<'_>) {
             let text = Text::new("`autoscaling/v2` counts in whole percents").fix("use whole percents, or `mode: default`");
             cx.report("E0509", &item, text);
         }
-        let name = metric.measure.name();
-        let inside = format!("{item}.{}", name.split('.').next().unwrap_or(&name));
+        let inside = format!("{item}.{}", metric.measure.key());
         let at = if matches!(metric.measure, Measure::Outside(_)) { &item } else { &inside };
         for option in REPAIRED {
             let path = format!("{at}.{option}");

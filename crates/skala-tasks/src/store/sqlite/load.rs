@@ -95,9 +95,12 @@ fn spent(c: &Connection) -> Result<BTreeMap<skala_queue::Account, u64>, Fault> {
 }
 
 fn schedules(c: &Connection) -> Result<BTreeMap<Text, ScheduleRow>, rusqlite::Error> {
-    let mut select = c.prepare("SELECT name, through, paused FROM schedule")?;
-    let row =
-        |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?.into(), ScheduleRow { through: time(r.get(1)?), paused: r.get(2)? }));
+    let mut select = c.prepare("SELECT name, through, paused, buffered, timetable FROM schedule")?;
+    let row = |r: &rusqlite::Row<'_>| {
+        let (through, buffered) = (time(r.get(1)?), r.get::<_, Option<i64>>(3)?.map(time));
+        let timetable = r.get::<_, i64>(4)?.cast_unsigned();
+        Ok((r.get::<_, String>(0)?.into(), ScheduleRow { through, paused: r.get(2)?, buffered, timetable }))
+    };
     select.query_map([], row)?.collect()
 }
 

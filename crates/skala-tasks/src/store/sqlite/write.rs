@@ -68,8 +68,9 @@ impl Write<'_, '_> {
             }
             Change::Fired(firing) => self.fired(firing),
             Change::Schedule(name, row) => {
-                let sql = "INSERT OR REPLACE INTO schedule VALUES (?1, ?2, ?3)";
-                self.c.prepare_cached(sql)?.execute((&**name, stamp(row.through), row.paused))?;
+                let sql = "INSERT OR REPLACE INTO schedule VALUES (?1, ?2, ?3, ?4, ?5)";
+                let (buffered, timetable) = (row.buffered.map(stamp), row.timetable.cast_signed());
+                self.c.prepare_cached(sql)?.execute((&**name, stamp(row.through), row.paused, buffered, timetable))?;
                 Ok(())
             }
         }

@@ -113,7 +113,9 @@ fn change() -> impl Strategy<Value = Change> {
             let outcome = if buffers { FiringOutcome::Buffered } else { FiringOutcome::Fired };
             Change::Fired(Firing { occurrence: Occurrence { schedule, nominal }, at: nominal, outcome, tasks: vec![] })
         }),
-        1 => (name(), moment(), any::<bool>()).prop_map(|(n, through, paused)| Change::Schedule(n, ScheduleRow { through, paused })),
+        1 => (name(), moment(), any::<bool>(), prop::option::of(moment()), any::<u64>()).prop_map(
+            |(n, through, paused, buffered, timetable)| Change::Schedule(n, ScheduleRow { through, paused, buffered, timetable })
+        ),
     ]
 }
 

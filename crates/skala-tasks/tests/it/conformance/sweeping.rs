@@ -96,7 +96,8 @@ pub(super) fn firings_are_bounded_and_never_uncovered(place: &dyn Place) {
     let count = |store: &dyn skala_tasks::store::Store| store.reader().unwrap().firings("nightly", 5000).unwrap().len();
     sweep(&mut *store, at(2000), 100);
     assert_eq!(count(&*store), MOST_FIRINGS + 100, "nothing says that they are dealt with");
-    let through = |secs| Change::Schedule("nightly".into(), ScheduleRow { through: at(secs), paused: false });
+    let through =
+        |secs| Change::Schedule("nightly".into(), ScheduleRow { through: at(secs), paused: false, buffered: None, timetable: 0 });
     commit(&mut *store, &[through(49), fired(5000)]);
     sweep(&mut *store, at(2000), 100);
     assert_eq!(count(&*store), MOST_FIRINGS + 51);

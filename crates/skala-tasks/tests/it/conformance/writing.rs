@@ -152,7 +152,7 @@ pub(super) fn an_occurrence_fires_once(place: &dyn Place) {
 pub(super) fn pauses_money_and_schedules_come_back(place: &dyn Place) {
     let mut store = place.leading();
     let account = |of| Account { queue: "work".into(), of, per: Per::Day, from: at(0) };
-    let nightly = ScheduleRow { through: at(7), paused: true };
+    let nightly = ScheduleRow { through: at(7), paused: true, buffered: Some(at(5)), timetable: u64::MAX };
     commit(
         &mut *store,
         &[
@@ -160,7 +160,7 @@ pub(super) fn pauses_money_and_schedules_come_back(place: &dyn Place) {
             Change::Paused("other".into(), true),
             Change::Spent(account(None), 5),
             Change::Spent(account(Some(Owner::Tenant("acme".into()))), u64::from(u32::MAX) * 9),
-            Change::Schedule("nightly".into(), ScheduleRow { through: at(3), paused: false }),
+            Change::Schedule("nightly".into(), ScheduleRow { through: at(3), paused: false, buffered: None, timetable: 1 }),
         ],
     );
     commit(

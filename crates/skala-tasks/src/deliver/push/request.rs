@@ -1,0 +1,261 @@
+//! The HTTP request that a push makes of a task.
+//!
+//! Decides: nothing; it says to the replica what skala knows of the attempt.
+//! Method: the task's own headers first, without those that belong to the connection; then skala's, Cloud Tasks' names for the same
+//!   things, and CloudEvents 1.0 in binary mode unless the body is a CloudEvent itself.
+//! Tested: `tests` below.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+use serde_json::json;
+use serde_json::value::RawValue;
+use skala_queue::Now;
+
+use crate::Job;
+
+/// Headers of a task that belong to the connection, not to the request.
+const NOT_THEIRS: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// What bodies are unless their task says otherwise.
+const JSON: &str = "application/json";
+
+/// Makes the request. The path is the task's own, or `path`.
+///
+/// # Errors
+/// What is wrong with the task's method, path or headers, in words.
+pub(crate) fn request(job: &Job, path: &str, to: SocketAddr, now: Now) -> Result<Request<Full<Bytes>>, String> {
+    let label = &job.label;
+    let path = if label.path.is_empty() { path } else { &label.path };
+    let uri: Uri = path.parse().map_err(|_| format!("'{path}' is not a path that can be requested"))?;
+    let method = match label.method.as_ref() {
+        "" => Method::POST,
+        method => method.parse().map_err(|_| format!("'{method}' is not an HTTP method"))?,
+    };
+    let mut headers = own(job)?;
+    if !headers.contains_key(HOST) {
+        put(&mut headers, HOST.as_str(), to);
+    }
+    let body = body(job, &mut headers);
+    skala(&mut headers, job, now);
+    cloud_tasks(&mut headers, job);
+    cloud_event(&mut headers, job);
+    let mut request = Request::new(Full::new(body));
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
+    Ok(request)
+}
+
+fn own(job: &Job) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(job.label.headers.len() + 32);
+    for (name, value) in &job.label.headers {
+        let parsed: HeaderName = name.parse().map_err(|_| format!("'{name}' is not a name of a header"))?;
+        let value: HeaderValue =
+            value.parse().map_err(|_| format!("the value of header {name} has characters that it may not"))?;
+        if !NOT_THEIRS.contains(&parsed) {
+            headers.insert(parsed, value);
+        }
+    }
+    Ok(headers)
+}
+
+fn body(job: &Job, headers: &mut HeaderMap) -> Bytes {
+    let kind: &str = job.label.content_type.as_ref();
+    if job.label.with_results {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        return with_results(job);
+    }
+    if !headers.contains_key(CONTENT_TYPE) {
+        put(headers, CONTENT_TYPE.as_str(), if kind.is_empty() { JSON } else { kind });
+    }
+    job.body.clone()
+}
+
+/// `{"body": .., "results": [{"task": "..", "result": ..}]}`, in the order of the tasks that it waited for.
+fn with_results(job: &Job) -> Bytes {
+    let raw = |bytes: &[u8]| serde_json::from_slice::<Box<RawValue>>(bytes).ok();
+    let body = raw(&job.body).map_or_else(|| plain(&job.body), |raw| json!(raw));
+    let result = |(task, result): &(_, Option<Bytes>)| json!({ "task": task, "result": result.as_deref().and_then(raw) });
+    let results: Vec<_> = job.results.iter().map(result).collect();
+    json!({ "body": body, "results": results }).to_string().into()
+}
+
+fn plain(body: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(body) {
+        Ok("") => serde_json::Value::Null,
+        Ok(text) => json!(text),
+        Err(_) => json!({ "base64": STANDARD.encode(body) }),
+    }
+}
+
+fn skala(headers: &mut HeaderMap, job: &Job, now: Now) {
+    let leased = &job.leased;
+    let left = leased.deadline.since(now.at);
+    put(headers, "idempotency-key", leased.id);
+    put(headers, "skala-task-id", leased.id);
+    put(headers, "skala-queue", &job.queue);
+    put(headers, "skala-fence", leased.fence.0);
+    put(headers, "skala-attempt", leased.attempts + 1);
+    put(headers, "skala-losses", leased.losses);
+    put(headers, "skala-priority", leased.priority);
+    put(headers, "skala-deadline", now.wall + left);
+    put(headers, "skala-timeout", format_args!("{:.3}", left.as_secs_f64()));
+    put(headers, "skala-due", leased.due);
+    if !leased.tenant.is_empty() {
+        put(headers, "skala-tenant", &leased.tenant);
+    }
+}
+
+fn cloud_tasks(headers: &mut HeaderMap, job: &Job) {
+    put(headers, "x-cloudtasks-taskname", job.leased.id);
+    put(headers, "x-cloudtasks-queuename", &job.queue);
+    put(headers, "x-cloudtasks-taskretrycount", job.leased.attempts + job.leased.losses);
+    put(headers, "x-cloudtasks-taskexecutioncount", job.leased.attempts);
+    put(headers, "x-cloudtasks-tasketa", format_args!("{:.6}", job.leased.due.as_secs_f64()));
+}
+
+fn cloud_event(headers: &mut HeaderMap, job: &Job) {
+    let is_event = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/cloudevents"));
+    if is_event || headers.contains_key("ce-id") {
+        return;
+    }
+    let name: &str = job.label.name.as_ref();
+    put(headers, "ce-specversion", "1.0");
+    put(headers, "ce-id", job.leased.id);
+    put(headers, "ce-source", format_args!("/queues/{}", job.queue));
+    put(headers, "ce-type", if name.is_empty() { "skala.task" } else { name });
+    put(headers, "ce-time", job.leased.created);
+}
+
+/// Sets a header. A value with `%` or characters that no header may carry (in a tenant's or a task's name) is percent-encoded.
+fn put(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
+    let value = value.to_string();
+    let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%');
+    let value = HeaderValue::try_from(if is_plain { value } else { percent(&value) });
+    headers.insert(HeaderName::from_static(name), value.expect("printable ASCII is a header's value"));
+}
+
+fn percent(text: &str) -> String {
+    use std::fmt::Write;
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::time::Duration;
+
+    use expect_test::expect;
+    use skala_queue::{Fence, Label, Leased, QueueId, TaskId};
+    use skala_types::Time;
+
+    use super::*;
+
+    fn job(label: Label) -> Job {
+        let at = Time::from_secs(1_800_000_000);
+        let leased = Leased {
+            id: TaskId(77),
+            queue: QueueId(0),
+            fence: Fence(9),
+            until: at,
+            deadline: at + Duration::from_secs(600),
+            attempts: 1,
+            losses: 2,
+            tenant: "Müller 100%".into(),
+            priority: 5,
+            due: at,
+            created: at,
+            parents: Vec::new(),
+        };
+        Job { leased, queue: "ingestion".into(), label, body: Bytes::from_static(b"{\"a\":1}"), results: Vec::new() }
+    }
+
+    fn made(job: &Job) -> Result<Request<Full<Bytes>>, String> {
+        request(job, "/tasks", ([127, 0, 0, 1], 80).into(), Now::both(Time::from_secs(1_800_000_001)))
+    }
+
+    #[test]
+    fn a_replica_is_told_everything_about_the_attempt() {
+        let headers = [("traceparent", "00-ab-cd-01"), ("Connection", "close"), ("X-Own", "1")];
+        let label = Label {
+            name: "ingest".into(),
+            headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+            ..Label::default()
+        };
+        let request = made(&job(label)).unwrap();
+        let mut text = format!("{} {}\n", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+        expect![[r#"
+            POST /tasks
+            x-own: 1
+            traceparent: 00-ab-cd-01
+            host: 127.0.0.1:80
+            content-type: application/json
+            idempotency-key: 000000000002d
+            skala-task-id: 000000000002d
+            skala-queue: ingestion
+            skala-fence: 9
+            skala-attempt: 2
+            skala-losses: 2
+            skala-priority: 5
+            skala-deadline: 2027-01-15T08:10:00.000Z
+            skala-timeout: 599.000
+            skala-due: 2027-01-15T08:00:00.000Z
+            skala-tenant: M%C3%BCller 100%25
+            x-cloudtasks-taskname: 000000000002d
+            x-cloudtasks-queuename: ingestion
+            x-cloudtasks-taskretrycount: 3
+            x-cloudtasks-taskexecutioncount: 1
+            x-cloudtasks-tasketa: 1800000000.000000
+            ce-specversion: 1.0
+            ce-id: 000000000002d
+            ce-source: /queues/ingestion
+            ce-type: ingest
+            ce-time: 2027-01-15T08:00:00.000Z
+        "#]]
+        .assert_eq(&text);
+    }
+
+    #[test]
+    fn a_task_may_name_method_path_and_type() {
+        let label = Label { method: "PUT".into(), path: "/x?y=1".into(), content_type: "text/plain".into(), ..Label::default() };
+        let request = made(&job(label)).unwrap();
+        assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("PUT", "/x?y=1"));
+        assert_eq!(request.headers()["content-type"], "text/plain");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_told_in_words() {
+        let check = |label: Label| made(&job(label)).unwrap_err();
+        assert_eq!(check(Label { path: "no path".into(), ..Label::default() }), "'no path' is not a path that can be requested");
+        assert_eq!(check(Label { method: "G T".into(), ..Label::default() }), "'G T' is not an HTTP method");
+        let headers = [("a b".to_owned(), "1".to_owned())].into();
+        assert_eq!(check(Label { headers, ..Label::default() }), "'a b' is not a name of a header");
+    }
+
+    #[test]
+    fn results_of_the_tasks_before_come_with_the_body() {
+        let mut job = job(Label { with_results: true, ..Label::default() });
+        job.results = vec![(TaskId(1), Some(Bytes::from_static(b"[1, 2]"))), (TaskId(2), None)];
+        let body = String::from_utf8(with_results(&job).to_vec()).unwrap();
+        expect![[
+            r#"{"body":{"a":1},"results":[{"task":"0000000000001","result":[1,2]},{"task":"0000000000002","result":null}]}"#
+        ]]
+        .assert_eq(&body);
+    }
+}
