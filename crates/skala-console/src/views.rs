@@ -31,6 +31,9 @@ pub struct Status {
     pub currency: Option<String>,
     /// Each service.
     pub services: Vec<ServiceStatus>,
+    /// Each queue of tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueStatus>,
     /// Each budget.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<BudgetStatus>,
@@ -39,6 +42,40 @@ pub struct Status {
     pub downstreams: Vec<DownstreamStatus>,
     /// What needs attention, in words; empty when all is well.
     pub problems: Vec<String>,
+}
+
+/// One queue of tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStatus {
+    /// Its name.
+    pub name: String,
+    /// The service that works on it; none: processes of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// How tasks get there: `push`, `pull`, `command` or `celery`.
+    pub delivery: String,
+    /// Tasks that wait for a worker.
+    pub ready: u64,
+    /// Tasks that a worker has.
+    pub leased: u64,
+    /// Tasks that are not due yet, wait for others, or for money.
+    pub waiting: u64,
+    /// Dead letters since skala started.
+    pub dead: u64,
+    /// Age of the oldest ready task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<u64>,
+    /// Tasks that end per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// Whether it gives out nothing.
+    pub paused: bool,
+    /// Whether a threshold of its alarm is passed.
+    pub alarm: bool,
+    /// Why its numbers are missing or old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// One budget.

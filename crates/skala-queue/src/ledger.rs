@@ -246,9 +246,9 @@ fn words(account: &Account, ceiling: &Ceiling, balance: Balance, micros: u64) ->
 
 /// As many decimals as it takes, two at least.
 fn money(micros: u64) -> String {
-    let fraction = format!("{:06}", micros % MICROS as u64);
+    let fraction = format!("{:06}", micros % MICROS);
     let shown = fraction.trim_end_matches('0').len().max(2);
-    format!("{}.{}", micros / MICROS as u64, &fraction[..shown])
+    format!("{}.{}", micros / MICROS, &fraction[..shown])
 }
 
 #[cfg(test)]

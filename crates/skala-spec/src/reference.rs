@@ -22,8 +22,10 @@ services:
 
 - **Durations** carry units: `500ms`, `90s`, `10m`, `1h30m`, `30d`. **Sizes** as in Kubernetes: `512Mi`, `2Gi`, `500M`. **CPU**: `500m` or `2`.
   **Percentages**: `70%`. **Money** is a plain number in `cost.currency`, or
-  per time with its currency: `30 EUR/h`, `5 EUR/day`, `900 EUR/month`. **Cron** times have five fields.
-- `${VARIABLE}` and `${VARIABLE:-default}` are replaced from skala's environment in every text; inside `{...}` and `[...]`, quote them.
+  has its currency: `0.002 EUR`, and per time `30 EUR/h`, `5 EUR/day`, `900 EUR/month`. **Cron** times have five fields; those of `schedules`
+  may have six, the seconds first. **Moments** are RFC 3339: `2027-01-01T00:00:00Z`.
+- `${VARIABLE}` and `${VARIABLE:-default}` are replaced from skala's environment in every text but a schedule's `body`; inside `{...}` and
+  `[...]`, quote them.
   `$VARIABLE` without braces is not replaced, and `$PORT` and `${PORT}` stand for the replica's own port. `$${` is a literal `${`.
 - Values of `env`, and of every field of type `secret` or `env value`, that come from `${VARIABLE}` or `{file: path}` are secrets: never shown, logged or stored.
 - Anchors and aliases work; a key given twice is an error.

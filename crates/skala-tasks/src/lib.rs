@@ -10,6 +10,7 @@
 mod api;
 pub mod deliver;
 mod engine;
+pub mod schedules;
 pub mod store;
 pub mod writer;
 

@@ -39,6 +39,7 @@ impl Control for Shared {
             currency: self.platform.cost.as_ref().map(|c| c.currency.clone()),
             problems: self.problems(&services, &replicas),
             services,
+            queues: self.tasks.as_ref().map(|side| side.status()).unwrap_or_default(),
             budgets: ceilings.budgets.iter().map(|(name, v)| budget(name, v)).collect(),
             downstreams: ceilings.downstreams.iter().map(downstream).collect(),
         }

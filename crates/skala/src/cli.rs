@@ -33,10 +33,14 @@ pub enum Verb {
     Resume(ServiceArgs),
     /// Show what happened
     Events(EventsArgs),
-    /// Explain a service's size: inputs, proposals, clamps, and what would change it
+    /// Explain a service's size: inputs, proposals, clamps, and what would change it; or what a task waits for
     Why(WhyArgs),
     /// Show what CPU and memory replicas should ask for, learned from what they used
     Recommend(RecommendArgs),
+    /// Put tasks into queues, show and direct them
+    Tasks(crate::verbs::tasks::TasksArgs),
+    /// Show and direct schedules
+    Schedules(crate::verbs::schedules::SchedulesArgs),
     /// Take recorded decisions again and report any difference
     Replay(ReplayArgs),
     /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
@@ -230,7 +234,8 @@ pub struct EventsArgs {
 pub struct WhyArgs {
     #[command(flatten)]
     pub place: Place,
-    /// Service
+    /// Service, or a task's id
+    #[arg(value_name = "SERVICE|TASK")]
     pub service: String,
     /// The decision in force at this time (RFC 3339); the latest when absent
     #[arg(long, value_name = "TIME")]

@@ -89,7 +89,8 @@ pub fn encode(text: &str) -> String {
     text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-fn not_running(state_dir: &Path) -> Exit {
+/// No skala runs with this state folder.
+pub fn not_running(state_dir: &Path) -> Exit {
     Exit::new(
         FAILED,
         format!("no skala is running with the state folder {}", state_dir.display()),

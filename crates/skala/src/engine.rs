@@ -100,6 +100,7 @@ impl Engine {
         if let Some(side) = &tasks {
             // Nothing has been started before.
             let _ = variables.set(tasks::variables(&platform, &side.tasks));
+            side.know(&local);
         }
         let started = Self::compose(platform, state_dir, clock, stations, local, events, tasks.clone()).await;
         if let (Err(_), Some(side)) = (&started, &tasks) {

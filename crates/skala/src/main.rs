@@ -60,6 +60,8 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Events(args) => verbs::query::events(args),
         Verb::Why(args) => verbs::query::why(args),
         Verb::Recommend(args) => verbs::query::recommend(args),
+        Verb::Tasks(args) => verbs::tasks::run(args),
+        Verb::Schedules(args) => verbs::schedules::run(args),
         Verb::Replay(args) => verbs::replay::run(args),
         Verb::Decide(args) => verbs::decide::run(args),
         Verb::Import(args) => verbs::import::run(args),

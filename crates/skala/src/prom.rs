@@ -39,7 +39,8 @@ pub fn text(shared: &Shared) -> String {
     stations(shared, &mut out);
     gateway(shared, &mut out);
     own(shared, &mut out);
-    out.finish()
+    // The task server writes its own families, which no other has.
+    out.finish() + &shared.tasks.as_ref().map(|side| side.tasks.metrics()).unwrap_or_default()
 }
 
 /// Numbers from outside, what each metric made of what it saw, and the size before the last decision.

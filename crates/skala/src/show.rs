@@ -114,6 +114,7 @@ pub fn status(s: &Status) {
         ]);
     }
     say(&t.to_string());
+    queues(s);
     for v in s.services.iter().filter(|v| v.managed) {
         let mode = v.mode.iter().map(|mode| format!("mode {mode}"));
         let windows = v.windows.iter().map(|w| format!("windows: {w}"));
@@ -147,6 +148,34 @@ fn signals(s: &Status) {
         ]);
     }
     say(&format!("\n{t}"));
+}
+
+/// Queues of tasks, where there are any.
+fn queues(s: &Status) {
+    if s.queues.is_empty() {
+        return;
+    }
+    let header = ["\nQUEUE", "SERVICE", "DELIVERY", "READY", "WORKED ON", "WAITING", "OLDEST", "OUT/S", "DEAD", "STATE"];
+    let mut t = table(&header, &[3, 4, 5, 6, 7, 8]);
+    for q in &s.queues {
+        let mut state: Vec<&str> = Vec::new();
+        state.extend(q.paused.then_some("paused"));
+        state.extend(q.alarm.then_some("alarm"));
+        state.extend(q.error.as_deref());
+        t.add_row([
+            q.name.clone(),
+            q.service.clone().unwrap_or_else(|| "-".into()),
+            q.delivery.clone(),
+            q.ready.to_string(),
+            q.leased.to_string(),
+            q.waiting.to_string(),
+            q.oldest_ms.map_or_else(|| "-".into(), |age| ms(age as f64)),
+            q.per_second.map_or_else(|| "-".into(), |n| format!("{n:.1}")),
+            q.dead.to_string(),
+            state.join(", "),
+        ]);
+    }
+    say(&t.to_string());
 }
 
 /// Budgets, databases and providers, where there are some.

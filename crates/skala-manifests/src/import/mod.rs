@@ -10,6 +10,7 @@
 //! Tested: `tests/it/import`.
 
 mod autoscaler;
+mod beat;
 mod behavior;
 mod draft;
 mod fields;
@@ -29,6 +30,7 @@ mod write;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use beat::beat;
 pub use note::Note;
 pub use tree::MAX_BYTES;
 
@@ -114,7 +116,8 @@ pub enum ImportError {
     },
     /// Nothing in the input scales or runs.
     #[error(
-        "there is nothing to import: no HorizontalPodAutoscaler, ScaledObject, VerticalPodAutoscaler, Deployment, StatefulSet or Knative Service"
+        "there is nothing to import: no HorizontalPodAutoscaler, ScaledObject, VerticalPodAutoscaler, Deployment, StatefulSet, Knative Service or \
+         entry of a beat schedule"
     )]
     Nothing {
         /// What was found instead.

@@ -228,7 +228,9 @@ impl Core {
 
     /// Remembers what was said under a lease that has ended, of a task that has not.
     fn said(&mut self, slot: u32, (fence, said): (Fence, Said)) {
-        self.recent.put(self.tasks[slot].id(), Last { fence, said, ended: None });
+        if said != Said::Nothing {
+            self.recent.put(self.tasks[slot].id(), Last { fence, said, ended: None });
+        }
     }
 
     /// The task has ended, under this lease or none. It has left its phase before.
@@ -254,7 +256,7 @@ impl Core {
         self.record(queue, Change::Finish(Box::new(ended)));
         self.forget(slot, phase);
         let before = || self.recent.get(id).map_or((Fence(0), Said::Nothing), |last| (last.fence, last.said));
-        let (fence, said) = lease.unwrap_or_else(before);
+        let (fence, said) = lease.filter(|lease| lease.1 != Said::Nothing).unwrap_or_else(before);
         self.recent.put(id, Last { fence, said, ended: Some(phase) });
         self.check_alarm(queue, now);
     }

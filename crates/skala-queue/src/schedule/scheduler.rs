@@ -369,22 +369,13 @@ impl Entry {
 
     /// The last so many occurrences in a span that excludes both its ends, oldest first.
     fn walk_back(&self, before: Time, after: Time, most: usize) -> VecDeque<Time> {
-        let mut found = VecDeque::new();
-        let mut before = before;
-        while found.len() < most {
-            let Some(at) = self.settings.timetable.last(before.minus(TICK)).filter(|at| *at > after && *at < before) else {
-                break;
-            };
-            found.push_front(at);
-            before = at;
-        }
-        found
+        self.settings.timetable.last_of(after, before.minus(TICK), most)
     }
 
     fn by_hand(&mut self, place: usize, now: Time) -> Step {
         let millis = now.as_nanos() / 1_000_000;
         let mut nominal = Time::from_millis(millis).max(self.last_manual + MILLI);
-        while self.settings.timetable.last(nominal) == Some(nominal) {
+        while self.settings.timetable.next(nominal.minus(TICK)) == Some(nominal) {
             nominal += MILLI;
         }
         self.last_manual = nominal;
@@ -408,3 +399,7 @@ impl Entry {
         Step { schedule: place, name, cancel: false, fire: None, left_out: Vec::new(), row: self.row }
     }
 }
+
+#[cfg(test)]
+#[path = "scheduler_tests.rs"]
+mod tests;

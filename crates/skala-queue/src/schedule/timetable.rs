@@ -10,6 +10,7 @@
 //! Invariants: `next(t) > t`, `last(t) <= t`; the same text gives the same times everywhere.
 //! Tested: `tests` below: both changes of clocks in six zones, and a minute-by-minute search through random texts.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use croner::Cron;
@@ -27,6 +28,8 @@ const LONGEST_PERIOD: Duration = Duration::from_secs(100 * 366 * 86_400);
 const LONGEST_TEXT: usize = 200;
 /// Characters of a text that an error shows.
 const SHOWN: usize = 60;
+/// Where times are looked for backwards: the first piece.
+const SHORTEST_PIECE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// So many hours are tried where croner finds nothing.
 const HOURS_LEFT_OUT: u32 = 72;
@@ -143,15 +146,29 @@ impl Timetable {
 
     /// The last time up to a moment, that moment included.
     pub fn last(&self, until: Time) -> Option<Time> {
-        match &self.kind {
-            Kind::At(time) => (*time <= until).then_some(*time),
-            Kind::Every(period) => Some(Time::from_nanos(until.as_nanos() / period * period)),
-            Kind::Cron(crons) => {
-                let local = self.local(until)?;
-                let last = |cron: &Cron| from_local(&cron.find_previous_occurrence(&local, true).ok()?);
-                crons.iter().filter_map(last).filter(|last| *last <= until).max()
-            }
+        self.last_of(Time::ZERO, until, 1).pop_front()
+    }
+
+    /// The last so many times in a span, without its beginning, with its end; in their order. Looked for forwards, in ever longer pieces
+    /// from the end: croner's way back loses times where clocks are set back by half an hour.
+    pub fn last_of(&self, after: Time, until: Time, most: usize) -> VecDeque<Time> {
+        let (mut found, mut end, mut piece) = (VecDeque::new(), until, SHORTEST_PIECE);
+        if let Kind::Every(period) = self.kind {
+            let last = until.as_nanos() / period;
+            let first = (after.as_nanos() / period + 1).max((last + 1).saturating_sub(most as u64));
+            return (first..=last).map(|n| Time::from_nanos(n * period)).collect();
         }
+        while found.len() < most && end > after {
+            let start = end.minus(piece).max(after);
+            let times = std::iter::successors(self.next(start), |at| self.next(*at)).take_while(|at| *at <= end);
+            let times: Vec<Time> = times.collect();
+            if times.is_empty() {
+                piece *= 8;
+            }
+            times.into_iter().rev().take(most - found.len()).for_each(|at| found.push_front(at));
+            end = start;
+        }
+        found
     }
 
     /// The next times after a moment, with their offsets: `2027-03-28T03:00:00+02:00[Europe/Berlin]`.

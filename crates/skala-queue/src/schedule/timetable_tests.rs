@@ -278,6 +278,17 @@ fn seconds_names_last_days_weekdays_and_nth_days_are_read() {
         2027-08-20T00:00:00+00:00[UTC]
         2027-08-27T00:00:00+00:00[UTC]"#]],
     );
+    // Both, by croner's `+`, or as Celery has it.
+    check(
+        "0 0 13 * +FRI",
+        "UTC",
+        "2027-08-01T00:00:00Z",
+        expect![[r#"
+        2027-08-13T00:00:00+00:00[UTC]
+        2028-10-13T00:00:00+00:00[UTC]
+        2029-04-13T00:00:00+00:00[UTC]
+        2029-07-13T00:00:00+00:00[UTC]"#]],
+    );
     let both = Timetable::cron_of_both_days("0 0 13 * FRI", "UTC").expect("sound");
     expect![[r#"
         2027-08-13T00:00:00+00:00[UTC]
@@ -392,12 +403,10 @@ fn walk(fields: &[Field; 5], zone: &TimeZone, from: Timestamp, days: i64) -> Vec
                 let wall = date.at(h, m, 0, 0);
                 let ambiguous = zone.to_ambiguous_timestamp(wall);
                 let at = match ambiguous.offset() {
-                    // The end of the gap: what the wall clock shows as its beginning is read with the offset before.
+                    // The end of the gap is the last change of clocks before what comes of reading the time with the offset before it.
                     jiff::tz::AmbiguousOffset::Gap { .. } => {
-                        zone.following(ambiguous.clone().earlier().expect("a time")).next().map_or_else(
-                            || unreachable!("a gap has an end"),
-                            |_| zone.preceding(ambiguous.later().expect("a time")).next().expect("a gap has an end").timestamp(),
-                        )
+                        let behind = ambiguous.later().expect("a time") + jiff::SignedDuration::from_nanos(1);
+                        zone.preceding(behind).next().expect("a gap has an end").timestamp()
                     }
                     _ => ambiguous.earlier().expect("a time"),
                 };
@@ -452,6 +461,18 @@ proptest! {
             let before = pair[1].minus(Duration::from_nanos(1));
             prop_assert_eq!(table.last(before).map(shown), Some(shown(pair[0])), "{} in {}, before {}", text, zone, shown(pair[1]));
             prop_assert_eq!(table.last(pair[1]), Some(pair[1]));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_strange_to_be_refused(text in "[-*/,0-9LWFRI#+?@ ]{0,30}", loose in ".{0,40}", after: u64) {
+        for text in [text, loose] {
+            let Ok(table) = Timetable::cron(&text, "Europe/Berlin") else { continue };
+            let next = table.next(Time::from_nanos(after));
+            prop_assert!(next.is_none_or(|next| next > Time::from_nanos(after)));
+            prop_assert!(table.last(Time::from_nanos(after)).is_none_or(|last| last <= Time::from_nanos(after)));
         }
     }
 }

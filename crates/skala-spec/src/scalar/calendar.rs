@@ -112,13 +112,16 @@ impl FromStr for Moment {
         // jiff also takes a zone's name in brackets, which RFC 3339 does not have.
         let moment = text.parse::<Timestamp>().ok().filter(|_| !text.contains('['));
         let Some(moment) = moment else {
-            if text.parse::<jiff::civil::DateTime>().is_ok() {
-                return Err(ScalarError::new("does not say how far from UTC", format!("end it with `Z` or `+02:00`: {help}")));
+            if !text.contains('[') && text.parse::<jiff::civil::DateTime>().is_ok() {
+                return Err(ScalarError::new(
+                    "does not say how far from UTC",
+                    "end it with `Z`, or with an offset such as `+02:00`",
+                ));
             }
             return Err(ScalarError::new("is not a moment", help));
         };
         if u64::try_from(moment.as_nanosecond()).is_err() {
-            return Err(ScalarError::new("is too far away", "use a year from 1970 to 2500"));
+            return Err(ScalarError::new("lies before 1970 or too far ahead", "use a year from 1970 to 2500"));
         }
         Ok(Moment(moment))
     }

@@ -15,6 +15,7 @@ fn examples_load() {
         ("knative", include_str!("../../../../docs/knative.md")),
         ("platform-file", include_str!("../../../../docs/platform-file.md")),
         ("signals", include_str!("../../../../docs/signals.md")),
+        ("tasks", include_str!("../../../../docs/tasks.md")),
         ("vertical", include_str!("../../../../docs/vertical.md")),
     ];
     for (name, page) in pages {

@@ -11,6 +11,7 @@ mod queues;
 mod robust;
 mod scalars;
 mod scaling;
+mod schedules;
 mod sources;
 
 use skala_spec::{LoadOptions, Loaded, Source, load as load_file};

@@ -9,10 +9,19 @@ use super::term::{Inner, Term};
 /// Takes tasks in, all or none, together with other changes. Returns once they are on disk.
 pub(crate) async fn enqueue(
     shared: &Shared,
-    mut tasks: Vec<NewTask>,
+    tasks: Vec<NewTask>,
     extra: impl FnOnce(&[Enqueued]) -> Vec<Change> + Send,
 ) -> Result<Vec<Enqueued>, TasksError> {
     let term = shared.leading()?;
+    enqueue_in(&term, tasks, extra).await
+}
+
+/// As [`enqueue`], in one term.
+pub(crate) async fn enqueue_in(
+    term: &Term,
+    mut tasks: Vec<NewTask>,
+    extra: impl FnOnce(&[Enqueued]) -> Vec<Change> + Send,
+) -> Result<Vec<Enqueued>, TasksError> {
     let parents = parents(&tasks);
     // Parents that ended long ago are in the store alone: the core is told of them, and asked again.
     let again = if parents.is_empty() { None } else { Some(tasks.clone()) };
@@ -20,7 +29,7 @@ pub(crate) async fn enqueue(
     let (mut taken, mut ticket) = term.call(|inner, now| take_in(inner, tasks, &mut extra, now));
     if let (Err(TasksError::Refused { refusal: Refusal::NoParent(_), .. }), Some(again)) = (&taken, again) {
         tasks = again;
-        introduce(&term, parents).await?;
+        introduce(term, parents).await?;
         (taken, ticket) = term.call(|inner, now| take_in(inner, tasks, &mut extra, now));
     }
     let taken = taken?;

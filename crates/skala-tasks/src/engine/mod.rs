@@ -10,6 +10,7 @@ mod commits;
 mod config;
 mod enqueue;
 mod error;
+mod fire;
 mod give;
 mod lead;
 mod look;

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use skala_queue::{Account, Change, Durability, Firing, Keep, Phase, Restored, Row, ScheduleRow, TaskId};
+use skala_queue::{Account, Change, Durability, Firing, Keep, Restored, Row, ScheduleRow, TaskId};
 use skala_types::{Text, Time};
 
 use self::leader::Leader;
@@ -87,12 +87,6 @@ impl MemoryStore {
         let data = self.lock();
         data.leader.check(self.epoch)?;
         Ok(data)
-    }
-
-    /// Whether a task lies here.
-    pub(super) fn has(&self, id: TaskId) -> bool {
-        let data = self.lock();
-        data.live.contains_key(&id) || data.ended.contains_key(&id)
     }
 }
 
@@ -167,9 +161,5 @@ impl Gone {
     /// Until when its key keeps others out.
     fn keyed_until(&self) -> Option<Time> {
         self.row.key.as_ref().map(|key| key.until)
-    }
-
-    fn phase(&self) -> Phase {
-        self.row.progressed.phase
     }
 }

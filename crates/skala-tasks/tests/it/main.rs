@@ -3,3 +3,7 @@
 mod api;
 mod conformance;
 mod deliver;
+mod crash;
+mod damage;
+mod full;
+mod writer;

@@ -7,16 +7,19 @@
 //!                               +-> signals, work (controller), events (journal)
 //! ```
 
+mod celery;
 mod events;
 mod offload;
 mod signals;
 mod start;
+mod status;
 mod ticket;
 mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use skala_controller::platform::LocalPlatform;
 use skala_queue::QueueId;
 use skala_spec::{Delivery, TaskQueue};
 use skala_tasks::deliver::command::Commands;
@@ -35,6 +38,7 @@ pub struct TaskSide {
     /// The server.
     pub tasks: Arc<Tasks>,
     queues: Vec<Routed>,
+    celery: celery::Brokers,
     ticket: ticket::Key,
     /// Taken when they are stopped.
     deliverers: Mutex<Deliverers>,
@@ -57,9 +61,9 @@ struct Deliverers {
 }
 
 impl TaskSide {
-    /// The queues of the platform, hidden ones included.
-    pub fn queues(&self) -> &[Routed] {
-        &self.queues
+    /// Where replicas run.
+    pub fn know(&self, local: &Arc<LocalPlatform>) {
+        self.celery.know(Arc::downgrade(local));
     }
 
     /// Queues that a service works on and whose tasks are kept here.

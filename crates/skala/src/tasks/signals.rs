@@ -25,7 +25,7 @@ impl TaskSide {
                 (None, None) => SignalObservation::failed(routed.name(), "the task server does not know the queue", 1),
             }
         });
-        each.collect()
+        each.chain(self.celery.observe(service, now)).collect()
     }
 }
 

@@ -16,6 +16,7 @@ use skala_tasks::store::{SqliteSettings, SqliteStore};
 use skala_tasks::{StartError, TaskClock, Tasks, TasksConfig};
 use skala_types::{ReplicaId, ServiceName};
 
+use super::celery::Brokers;
 use super::{Deliverers, Routed, TaskSide, ticket};
 use crate::lower::{self, Stations};
 
@@ -45,6 +46,7 @@ pub async fn start(
     }
     let store = store_path(platform, state_dir);
     let all = platform.task_queues();
+    let celery = Brokers::start(&all)?;
     let kept: Vec<_> =
         all.iter().filter(|q| !matches!(q.delivery, Delivery::Celery { .. })).map(|q| q.settings.clone()).collect();
     let config = TasksConfig {
@@ -59,7 +61,7 @@ pub async fn start(
     let queues: Vec<Routed> = all.into_iter().map(|queue| routed(queue, &tasks)).collect();
     let deliverers = deliverers(platform, folder, &tasks, &queues, stations)?;
     let ticket = ticket::Key::open(&store.with_extension("key")).context("the key of the addresses of answers to come")?;
-    Ok(Some(Arc::new(TaskSide { tasks, queues, ticket, deliverers: Mutex::new(deliverers) })))
+    Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers: Mutex::new(deliverers) })))
 }
 
 /// Where tasks are kept.

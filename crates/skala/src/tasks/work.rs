@@ -24,7 +24,7 @@ impl Work for TaskSide {
     fn held_by(&self, service: &ServiceName, replica: ReplicaId) -> Held {
         let (pulls, pushes) = (self.pulls(service), self.pushes(service));
         if !pulls && !pushes {
-            return Held::default();
+            return self.celery.held_by(service, replica);
         }
         let (tasks, left) = self.tasks.held_by(instance(service.as_str(), replica));
         // A service that gets tasks both ways counts the pushed ones twice, which only makes it look busier.
@@ -33,9 +33,11 @@ impl Work for TaskSide {
 
     fn drain(&self, service: &ServiceName, replica: ReplicaId) {
         self.tasks.drain_instance(instance(service.as_str(), replica), true);
+        self.celery.drain(service, replica);
     }
 
     fn gone(&self, service: &ServiceName, replica: ReplicaId, why: &str, last_lines: &[String]) {
+        self.celery.gone(service, replica);
         self.tasks.drain_instance(instance(service.as_str(), replica), false);
         let worker = worker_name(service.as_str(), replica);
         match self.tasks.worker_died(worker.as_str(), &format!("{worker}: {why}"), last_lines) {

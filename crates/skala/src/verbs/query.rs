@@ -70,6 +70,11 @@ pub fn events(args: &EventsArgs) -> Outcome {
 
 /// `skala why SERVICE [--at TIME]`
 pub fn why(args: &WhyArgs) -> Outcome {
+    // A service's name may look like a task's id; then the service is meant.
+    if args.service.parse::<skala_queue::TaskId>().is_ok() && !is_service(args) {
+        let common = super::tasks::Common { place: args.place.clone(), output: args.output };
+        return super::tasks::why(&common, &args.service);
+    }
     let why: Why = match Client::find(&args.place.state_dir()) {
         Ok(client) => {
             let at = args.at.map(|t| format!("?at={}", encode(&t.to_string()))).unwrap_or_default();
@@ -83,6 +88,12 @@ pub fn why(args: &WhyArgs) -> Outcome {
         Output::Json => show::json(&why),
     }
     Ok(())
+}
+
+/// Whether a running skala has a service of that name.
+fn is_service(args: &WhyArgs) -> bool {
+    let status: Result<Status, _> = Client::find(&args.place.state_dir()).and_then(|client| client.get("/v1/status"));
+    status.is_ok_and(|status| status.services.iter().any(|s| s.name == args.service))
 }
 
 /// `skala recommend [SERVICE]`

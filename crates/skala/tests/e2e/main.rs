@@ -35,6 +35,7 @@ mod signals;
 mod simulate;
 mod stop;
 mod streams;
+mod tasks;
 mod trace;
 mod tune;
 mod up;

@@ -3,6 +3,7 @@
 //! Every platform file that comes out is loaded as `skala check` would, with samples for its variables.
 
 mod autoscaler;
+mod beat;
 mod hpa;
 mod input;
 mod keda;

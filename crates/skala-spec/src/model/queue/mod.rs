@@ -32,7 +32,7 @@ pub struct Queue {
     /// its workers take them from a Celery broker. Reload: live.
     pub deliver: Deliver,
     /// Tasks of this queue that one replica works on at once, 1 to 1000. Raise it where tasks mostly wait, as for an LLM; leave 1 for
-    /// agents, and take the number of cores for computing. Reload: live.
+    /// agents, and take the number of cores for computing. Of Celery workers it is their `--concurrency`. Reload: live.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub concurrency_per_replica: u32,

@@ -33,7 +33,8 @@ pub struct Schedule {
     /// retried and bounded. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpTarget>,
-    /// Body of each task: any value, as JSON. Default: `null`. With `http` it stands there. Reload: live.
+    /// Body of each task: any value, as JSON; variables in it are not replaced. A task of a Celery queue is
+    /// `{task: app.tasks.mail, args: [], kwargs: {}}`. Default: `null`. With `http` it stands there. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// Whose tasks they are, for fair shares and ceilings. Default: nobody's. Reload: live.
@@ -116,7 +117,7 @@ pub struct HttpTarget {
     /// Headers beside skala's own. Values from `"${VARIABLE}"` or `{file: path}` are never shown. Reload: live.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, EnvValue>,
-    /// Body: any value, as JSON. Default: none. Reload: live.
+    /// Body: any value, as JSON; variables in it are not replaced. Default: none. Reload: live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// Longest time of one attempt, above 0 to 1d. Reload: live.

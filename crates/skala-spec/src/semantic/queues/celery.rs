@@ -58,9 +58,10 @@ pub(super) fn check(queue: &Queue, celery: &Celery, at: &str, cx: &mut Cx<'_>) {
     }
     let set: Vec<&str> = NOT_OURS.into_iter().filter(|key| cx.present(&format!("{at}.{key}"))).collect();
     if let Some(first) = set.first() {
-        let text = Text::new(format!("{} has no meaning here", list(set.iter().copied())))
-            .because("the queue is in a Celery broker, and the app decides it")
-            .fix("remove it, and set it in the app");
+        let text =
+            Text::new(format!("{} {} no meaning here", list(set.iter().copied()), if set.len() == 1 { "has" } else { "have" }))
+                .because("the queue is in a Celery broker, and the app decides it")
+                .fix("remove it, and set it in the app");
         cx.report("W0804", &format!("{at}.{first}"), text);
     }
 }

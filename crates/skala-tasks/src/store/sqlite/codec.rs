@@ -309,3 +309,96 @@ impl<'a> From<'a> {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(id: u64, bits: u64, word: &str) -> Row {
+        let is = |bit: u32| bits >> bit & 1 == 1;
+        let time = Time::from_nanos(bits);
+        let mut label = Label { name: word.into(), with_results: is(1), path: word.into(), ..Label::default() };
+        if is(2) {
+            label.headers.insert(word.to_owned(), "value".to_owned());
+        }
+        let holds = [Holds::Window, Holds::Waiting, Holds::Unfinished][bits as usize % 3];
+        let when = [When::Done, When::Failed, When::Ended][bits as usize % 3];
+        let parents = [Parent::Id(TaskId(bits)), Parent::Place(bits as u16)];
+        Row {
+            id: TaskId(id),
+            queue: "work".into(),
+            created: time,
+            due: time,
+            expires: is(3).then_some(time),
+            tenant: word.into(),
+            key: is(4).then(|| StoredKey { text: word.into(), holds, until: time }),
+            priority: bits as u8,
+            timeout: Duration::from_nanos(bits),
+            attempts: bits as u32,
+            cost: bits,
+            after: if is(5) { parents.map(|task| After { task, when }).to_vec() } else { Vec::new() },
+            occurrence: is(6).then(|| Occurrence { schedule: word.into(), nominal: time }),
+            label,
+            body_len: (bits >> 32) as u32,
+            progressed: Progressed { phase: Phase::Ready, due: time, attempts: 0, losses: 0, spent: 0, death: None },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_reads_back(id: u64, bits: u64, word in ".{0,80}") {
+            let (row, mut bytes) = (row(id, bits, &word), Vec::new());
+            pack_row(&row, &mut bytes);
+            let mut words = Words::default();
+            prop_assert_eq!(unpack_row_label(row.id, &bytes, &mut words), Ok(row.label.clone()));
+            prop_assert_eq!(unpack_row(row.id, &bytes, "work".into(), &mut words), Ok(row));
+        }
+
+        #[test]
+        fn progress_reads_back(id: u64, bits: u64, message in ".{0,40}", log in prop::collection::vec(".{0,9}", 0..4)) {
+            let all = [Cause::Failed, Cause::Timeout, Cause::Lost, Cause::Limited, Cause::Expired, Cause::Rejected, Cause::Parent];
+            let cause = all[bits as usize % all.len()];
+            let death = (bits & 8 == 0).then_some(Death { cause, message, log });
+            let due = Time::from_nanos(bits);
+            let progressed =
+                Progressed { phase: Phase::Delayed, due, attempts: bits as u32, losses: (bits >> 32) as u32, spent: bits, death };
+            let mut bytes = Vec::new();
+            pack_progressed(TaskId(id), &progressed, &mut bytes);
+            prop_assert_eq!(unpack_progressed(TaskId(id), &bytes, Phase::Delayed), Ok(progressed));
+        }
+
+        #[test]
+        fn a_changed_bit_or_another_task_is_seen(bits: u64, at: prop::sample::Index, bit in 0..8) {
+            let (row, mut bytes) = (row(7, bits, "word"), Vec::new());
+            pack_row(&row, &mut bytes);
+            let mut words = Words::default();
+            prop_assert_eq!(unpack_row(TaskId(8), &bytes, "work".into(), &mut words), Err(Damaged));
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert_eq!(unpack_row(row.id, &bytes, "work".into(), &mut words), Err(Damaged));
+        }
+
+        #[test]
+        fn bytes_that_are_sealed_and_no_row_are_refused_without_panic(mut bytes: Vec<u8>) {
+            bytes.insert(0, FORMAT);
+            seal(TaskId(7), &mut bytes);
+            let mut words = Words::default();
+            let _ = unpack_row(TaskId(7), &bytes, "work".into(), &mut words);
+            let _ = unpack_progressed(TaskId(7), &bytes, Phase::Ready);
+            prop_assert_eq!(unpack_bytes(TaskId(8), bytes), Err(Damaged));
+        }
+    }
+
+    #[test]
+    fn phases_are_stored_by_their_number() {
+        for phase in
+            [Phase::Ready, Phase::Delayed, Phase::Held, Phase::Parked, Phase::Leased, Phase::Done, Phase::Dead, Phase::Cancelled]
+        {
+            assert_eq!(super::phase(phase as i64), Ok(phase));
+        }
+        assert_eq!(Phase::Dead as i64, 6, "an index of the schema says so");
+        assert_eq!((super::phase(-1), super::phase(8)), (Err(Damaged), Err(Damaged)));
+    }
+}

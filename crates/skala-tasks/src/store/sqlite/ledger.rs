@@ -16,6 +16,8 @@ pub(super) struct Ledger {
     last_id: u64,
     /// The highest id that the file remembers even when no task has it any more.
     saved_id: u64,
+    /// Some task may wait for another.
+    pub(super) waits: bool,
     /// Occurrences were added since the last sweep of them.
     pub(super) fired: bool,
     change: Uncommitted,
@@ -41,7 +43,8 @@ impl Ledger {
         let whole = whole.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
         let saved_id = c.query_row("SELECT last_id FROM leader", [], |r| r.get::<_, i64>(0))? as u64;
         let last_id = last_id(c)?;
-        Ok(Ledger { queues, whole, last_id, saved_id, fired: true, change: Uncommitted::default() })
+        let waits = c.query_row("SELECT EXISTS (SELECT 1 FROM waits)", [], |r| r.get(0))?;
+        Ok(Ledger { queues, whole, last_id, saved_id, waits, fired: true, change: Uncommitted::default() })
     }
 
     /// A queue's number; made when it has none.

@@ -121,7 +121,7 @@ impl Write<'_, '_> {
         let id = ended.id.0 as i64;
         let Some(head) = self.head(TASK, id)? else { return Ok(()) };
         self.leave_parents(&head, ended.id)?;
-        let is_whole = ended.until > ended.at || is_awaited(self.c, id)?;
+        let is_whole = ended.until > ended.at || (self.ledger.waits && is_awaited(self.c, id)?);
         let keyed = head.key_until.filter(|until| *until > stamp(ended.at));
         if is_whole || keyed.is_some() {
             self.move_to_ended(ended, &head, is_whole)?;
@@ -228,8 +228,9 @@ impl Write<'_, '_> {
         codec::unpack_row(id, &fixed, Text::default(), &mut Words::default()).map_err(|_| Fault::Row(id))
     }
 
-    fn await_parents(&self, row: &Row) -> Result<(), rusqlite::Error> {
+    fn await_parents(&mut self, row: &Row) -> Result<(), rusqlite::Error> {
         for parent in parents(row) {
+            self.ledger.waits = true;
             let mut wait = self.c.prepare_cached("INSERT OR IGNORE INTO waits VALUES (?1, ?2)")?;
             wait.execute((parent.0 as i64, row.id.0 as i64))?;
         }

@@ -2,9 +2,9 @@
 
 mod leading;
 mod model;
-mod place;
+pub(crate) mod place;
 mod reading;
-mod rows;
+pub(crate) mod rows;
 mod sweeping;
 mod writing;
 

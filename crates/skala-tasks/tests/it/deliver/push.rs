@@ -65,15 +65,15 @@ async fn check(order: &str, want: Expect) {
 
 #[tokio::test]
 async fn each_class_of_answers_has_its_meaning() {
-    check("200 OK|Content-Type: application/json|[1, 2]", expect![[]]).await;
-    check("200 OK|Skala-Cost: 0.25|plain", expect![[]]).await;
-    check("204 No Content", expect![[]]).await;
-    check("500 Internal Server Error||no database", expect![[]]).await;
-    check("404 Not Found", expect![[]]).await;
-    check("422 Unprocessable Entity||no url", expect![[]]).await;
-    check("429 Too Many Requests|Retry-After: 7|", expect![[]]).await;
-    check("503 Service Unavailable", expect![[]]).await;
-    check("301 Moved Permanently|Location: /elsewhere|", expect![[]]).await;
+    check("200 OK|Content-Type: application/json|[1, 2]", expect![[""]]).await;
+    check("200 OK|Skala-Cost: 0.25|plain", expect![[""]]).await;
+    check("204 No Content", expect![[""]]).await;
+    check("500 Internal Server Error||no database", expect![[""]]).await;
+    check("404 Not Found", expect![[""]]).await;
+    check("422 Unprocessable Entity||no url", expect![[""]]).await;
+    check("429 Too Many Requests|Retry-After: 7|", expect![[""]]).await;
+    check("503 Service Unavailable", expect![[""]]).await;
+    check("301 Moved Permanently|Location: /elsewhere|", expect![[""]]).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,67 @@
+//! Puts tasks into Celery's queues.
+//!
+//! Method: kombu's LPUSH into the list of the priority; many tasks in one pipeline. The default exchange needs no declaration.
+//! Tested: `tests/it/messages.rs`: a real worker runs them, and `AsyncResult` finds their results.
+
+use jiff::Timestamp;
+
+use crate::broker::fresh_id;
+use crate::message::{Envelope, Task};
+use crate::{Broker, Error};
+
+/// Messages in one pipeline.
+const BATCH: usize = 1000;
+
+/// A task to put into a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMessage {
+    /// The task; an empty id is replaced by a fresh one.
+    pub task: Task,
+    /// The queue.
+    pub queue: String,
+    /// 0 (served first) to 9.
+    pub priority: u8,
+}
+
+/// Puts tasks into a broker's queues.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    broker: Broker,
+    origin: String,
+}
+
+impl Producer {
+    /// One whose tasks say that they come from `skala@host`.
+    pub fn new(broker: Broker, origin: &str) -> Producer {
+        Producer { broker, origin: origin.to_owned() }
+    }
+
+    /// Puts tasks into their queues in order, and returns their ids.
+    ///
+    /// # Errors
+    /// When the broker fails; then a part may be in the queues. A batch that is sent again with the same ids is run again.
+    pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Vec<String>, Error> {
+        let mut ids = Vec::with_capacity(messages.len());
+        let now = Timestamp::now();
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            let mut push = redis::pipe();
+            for message in messages.by_ref().take(BATCH) {
+                let (list, id, bytes) = self.encode(message, now);
+                push.cmd("LPUSH").arg(list).arg(bytes).ignore();
+                ids.push(id);
+            }
+            let () = self.broker.all(&push).await?;
+        }
+        Ok(ids)
+    }
+
+    fn encode(&self, mut message: NewMessage, now: Timestamp) -> (String, String, Vec<u8>) {
+        if message.task.id.is_empty() {
+            message.task.id = fresh_id();
+        }
+        message.task.origin.get_or_insert_with(|| self.origin.clone());
+        let envelope = Envelope::of(&message.task, &message.queue, message.priority, &fresh_id(), now);
+        (self.broker.layout().list(&message.queue, message.priority), message.task.id, envelope.encode())
+    }
+}
