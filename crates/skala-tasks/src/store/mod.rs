@@ -4,6 +4,7 @@
 //!   that has been replaced.
 //! Tested: `tests/it/conformance`, the same suite for every store.
 
+mod layered;
 mod memory;
 mod rules;
 mod sqlite;
@@ -16,6 +17,7 @@ use skala_queue::{Change, Durability, Firing, Keep, Phase, Restored, Row, TaskId
 use skala_types::{Text, Time};
 use thiserror::Error;
 
+pub use layered::LayeredStore;
 pub use memory::MemoryStore;
 pub use rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
 pub use sqlite::{SqliteSettings, SqliteStore};

@@ -94,7 +94,7 @@ impl Fault {
         match self {
             Fault::Sql(e) => errors::reading(path, &e),
             Fault::Store(e) => e,
-            Fault::Row(id) => errors::damaged(path, &format!("the row of task {id} does not match its checksum")),
+            Fault::Row(id) => errors::damaged_row(path, id),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
     fn beat(&mut self) -> Result<(), StoreError> {
         let path = self.path.clone();
         if let Some(lead) = &mut self.lead {
-            lead.is_due(&path);
+            lead.must_beat(&path);
         }
         self.transaction(false, |_, _| Ok(()))
     }
