@@ -3,3 +3,4 @@
 mod command;
 mod fake;
 mod push;
+mod tasks;
