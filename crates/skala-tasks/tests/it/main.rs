@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes.
+//! The task server from outside: its API, its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
-=======
-//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
->>>>>>> t-deliver
 
 mod api;
 mod conformance;
@@ -11,9 +7,6 @@ mod crash;
 mod damage;
 mod deliver;
 mod full;
-<<<<<<< HEAD
 mod layered;
-=======
 mod schedules;
->>>>>>> t-deliver
 mod writer;

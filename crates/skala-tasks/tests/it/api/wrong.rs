@@ -54,8 +54,10 @@ fn each_mistake_has_a_status_a_place_and_a_remedy() {
         ("GET", "/v2", ""),
         ("PUT", "/v1/tasks", ""),
     ];
-<<<<<<< HEAD
-    check(&server, &calls, &expect![[r#"
+    check(
+        &server,
+        &calls,
+        &expect![[r#"
         400 -: the body is not a JSON document: EOF while parsing an object at line 1 column 1
         422 bodi: bodi: unknown field `bodi`, expected one of `queue`, `ref`, `body`, `bodyBase64`, `name`, `tenant`, `key`, `holds`, `priority`, `delay`, `due`, `expires`, `timeout`, `attempts`, `cost`, `headers`, `contentType`, `method`, `path`, `withResults`, `after` at line 1 column 7
         422 priority: priority: invalid type: string "high", expected u8 at line 1 column 18
@@ -84,10 +86,8 @@ fn each_mistake_has_a_status_a_place_and_a_remedy() {
         404 -: there is no schedule nightly
         404 -: there is nothing at /v2; the calls are listed at /v1/openapi.json
         405 -: this path takes GET
-    "#]]);
-=======
-    check(&server, &calls, &expect![[r#""#]]);
->>>>>>> t-deliver
+    "#]],
+    );
     server.stop();
 }
 
