@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use skala_queue::schedule::{Misfire, Overlap, ScheduleSettings, Timetable};
 use skala_queue::{Firing, FiringOutcome, Label, QueueId, QueueSettings};
 use skala_tasks::schedules::{ScheduleRunner, ScheduledTasks};
-use skala_tasks::store::{Filter, MemoryStore, Reader, SqliteSettings, SqliteStore, Store};
+use skala_tasks::store::{Filter, MemoryStore, SqliteSettings, SqliteStore, Store};
 use skala_tasks::{Role, TaskClock, Tasks, TasksConfig};
 use skala_testkit::http::Client;
 use skala_testkit::wait;

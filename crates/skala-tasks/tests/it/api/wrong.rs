@@ -54,11 +54,7 @@ fn each_mistake_has_a_status_a_place_and_a_remedy() {
         ("GET", "/v2", ""),
         ("PUT", "/v1/tasks", ""),
     ];
-    check(
-        &server,
-        &calls,
-        &expect![[r#""#]],
-    );
+    check(&server, &calls, &expect![[r#""#]]);
     server.stop();
 }
 
