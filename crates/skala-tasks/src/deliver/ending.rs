@@ -51,8 +51,8 @@ impl Ending {
 pub(crate) fn death(cause: Cause, message: impl Into<String>) -> Death {
     let mut message = message.into();
     if message.len() > LONGEST_MESSAGE {
-        let end = (0..=LONGEST_MESSAGE - 3).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default();
-        message.truncate(end);
+        let end = (0..=LONGEST_MESSAGE - 3).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or_default());
         message.push_str("...");
     }
     Death { cause, message, log: Vec::new() }
