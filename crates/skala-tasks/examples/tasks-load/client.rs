@@ -23,7 +23,8 @@ impl Client {
     pub(crate) async fn post(&mut self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
         self.request.clear();
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: tasks\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: tasks\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
         self.request.extend_from_slice(head.as_bytes());
         self.request.extend_from_slice(body);
         self.stream.write_all(&self.request).await?;

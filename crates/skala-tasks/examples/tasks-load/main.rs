@@ -58,7 +58,9 @@ async fn enqueue(plan: &Arc<Plan>, at_once: usize) -> Result<Value, Failure> {
         all.add(times)?;
     }
     let per_second = done as f64 / began.elapsed().as_secs_f64();
-    Ok(json!({"mode": plan.mode, "connections": plan.connections, "tasks": done, "perSecond": per_second.round(), "callMs": spread(&all)}))
+    Ok(
+        json!({"mode": plan.mode, "connections": plan.connections, "tasks": done, "perSecond": per_second.round(), "callMs": spread(&all)}),
+    )
 }
 
 async fn enqueue_on_one(plan: &Plan, at_once: usize, until: Instant) -> Result<(u64, Histogram<u64>), Failure> {

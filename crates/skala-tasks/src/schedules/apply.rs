@@ -67,7 +67,10 @@ pub(super) async fn apply(
         }
         taken => taken?,
     };
-    open.add(&step.name, taken.iter().filter(|task| task.phase.is_none_or(|phase: Phase| !phase.has_ended())).map(|task| task.id));
+    open.add(
+        &step.name,
+        taken.iter().filter(|task| task.phase.is_none_or(|phase: Phase| !phase.has_ended())).map(|task| task.id),
+    );
     Ok(())
 }
 

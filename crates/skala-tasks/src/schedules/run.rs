@@ -141,11 +141,13 @@ impl Term {
         if let Some(step) = &step {
             apply(&self.tasks, self.epoch, &schedules[step.schedule], step, &mut self.open).await?;
         }
-        let (ScheduleCall::Show(name) | ScheduleCall::History(name, _) | ScheduleCall::Run(name) | ScheduleCall::Pause(name, _)) = &call
+        let (ScheduleCall::Show(name) | ScheduleCall::History(name, _) | ScheduleCall::Run(name) | ScheduleCall::Pause(name, _)) =
+            &call
         else {
             return Ok(Value::Null);
         };
-        let schedule = schedules.iter().find(|s| *s.settings.name == **name).ok_or_else(|| TasksError::NoSchedule(name.clone()))?;
+        let schedule =
+            schedules.iter().find(|s| *s.settings.name == **name).ok_or_else(|| TasksError::NoSchedule(name.clone()))?;
         Ok(show::one(&self.scheduler, schedule, &queue(schedule), now))
     }
 }

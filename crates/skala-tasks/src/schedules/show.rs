@@ -11,7 +11,12 @@ use super::ScheduledTasks;
 const SHOWN: usize = 5;
 
 /// All schedules.
-pub(super) fn list(scheduler: &Scheduler, schedules: &[ScheduledTasks], queue: impl Fn(&ScheduledTasks) -> String, now: Time) -> Value {
+pub(super) fn list(
+    scheduler: &Scheduler,
+    schedules: &[ScheduledTasks],
+    queue: impl Fn(&ScheduledTasks) -> String,
+    now: Time,
+) -> Value {
     let all: Vec<Value> = schedules.iter().map(|s| one(scheduler, s, &queue(s), now)).collect();
     json!({ "schemaVersion": 1, "schedules": all })
 }

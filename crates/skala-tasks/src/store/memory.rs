@@ -78,6 +78,21 @@ impl MemoryStore {
         MemoryStore { shared: Arc::clone(&self.shared), epoch: None }
     }
 
+    /// Forgets all tasks and leads, whoever led before.
+    pub(super) fn begin_anew(&mut self, me: &Candidate) {
+        let mut data = self.lock();
+        *data = Data::default();
+        let leadership = data.leader.lead(me, None);
+        drop(data);
+        self.epoch = if let Leadership::Leads { epoch } = leadership { Some(epoch) } else { None };
+    }
+
+    /// Whether a task lies here.
+    pub(super) fn has(&self, id: TaskId) -> bool {
+        let data = self.lock();
+        data.live.contains_key(&id) || data.ended.contains_key(&id)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Data> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -32,7 +32,6 @@ fn group(seq: u64) -> Vec<Change> {
 /// What the processes of these tests do: lead, and write group after group, saying what is committed.
 #[test]
 #[ignore = "the other tests run it as a process of its own"]
-#[expect(clippy::print_stdout, reason = "its parent reads what is committed")]
 fn the_writing_process() {
     let path = std::env::var("SKALA_CRASH_STORE").expect("the parent says where");
     let mut store = SqliteStore::open(path, SqliteSettings::default()).unwrap();

@@ -14,8 +14,8 @@ use rusqlite::Connection;
 
 use super::{SqliteSettings, schema};
 
-/// Pages in the log from which on it is copied: 8 MiB.
-const COPIED_FROM: u32 = 2048;
+/// Pages in the log from which on it is copied: 32 MiB. Less would make the writer wait for flushes of the file more often.
+const COPIED_FROM: u32 = 8192;
 /// Pages in the log from which on the writer copies it at once, should the thread not keep up: 256 MiB.
 const AT_ONCE: u32 = 65_536;
 /// Bytes of a page.

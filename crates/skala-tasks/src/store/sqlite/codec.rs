@@ -376,7 +376,7 @@ mod tests {
             let mut words = Words::default();
             prop_assert_eq!(unpack_row(TaskId(8), &bytes, "work".into(), &mut words), Err(Damaged));
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             prop_assert_eq!(unpack_row(row.id, &bytes, "work".into(), &mut words), Err(Damaged));
         }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Error, ErrorCode};
+use skala_queue::TaskId;
 
 use crate::store::StoreError;
 
@@ -52,6 +53,16 @@ pub(super) fn opening(path: &Path, error: &Error) -> StoreError {
         Error::SqliteFailure(e, _) if e.code == ErrorCode::DiskFull => writing(path, error),
         _ => reading(path, error),
     }
+}
+
+/// The text for a task whose row, body or result is damaged, and how to go on without it.
+pub(super) fn damaged_row(path: &Path, id: TaskId) -> StoreError {
+    let (file, number) = (path.display(), id.0 as i64);
+    StoreError::Corrupt(format!(
+        "the store of tasks {file} is damaged: what is stored of task {id} does not match its checksum. Stop skala, keep a copy of the file (and \
+         of {file}-wal), then either forget that task, `sqlite3 {file} 'DELETE FROM task WHERE id={number}; DELETE FROM ended WHERE \
+         id={number}'`, or move the file away to begin with no tasks. Look at the disk, too"
+    ))
 }
 
 /// The text for a file with damage: what, and how to recover.

@@ -26,6 +26,8 @@ pub(super) struct Lead {
     epoch: u32,
     lock: Option<Flock<File>>,
     beaten: Instant,
+    /// The next transaction beats in any case.
+    is_due: bool,
     /// The transaction under way beats.
     beats: bool,
 }
@@ -59,7 +61,7 @@ pub(super) fn lead(
     let sql = "UPDATE leader SET epoch = ?1, beat = beat + 1, leads = 1, locked = ?2, name = ?3, url = ?4";
     c.execute(sql, (epoch, lock.is_some(), &me.name, &me.url))?;
     c.execute_batch("COMMIT")?;
-    Ok((Leadership::Leads { epoch }, Some(Lead { epoch, lock, beaten: Instant::now(), beats: false })))
+    Ok((Leadership::Leads { epoch }, Some(Lead { epoch, lock, beaten: Instant::now(), is_due: false, beats: false })))
 }
 
 /// Refuses to go on unless this process leads.
@@ -75,8 +77,8 @@ pub(super) fn check(c: &Connection, lead: Option<&Lead>) -> Result<(), Fault> {
 
 impl Lead {
     /// The next transaction beats, and says that the lock is held if it can be had by now.
-    pub(super) fn is_due(&mut self, path: &Path) {
-        self.beaten -= BEAT;
+    pub(super) fn must_beat(&mut self, path: &Path) {
+        self.is_due = true;
         if self.lock.is_none() {
             self.lock = try_lock(path);
         }
@@ -84,7 +86,7 @@ impl Lead {
 
     /// Says in a transaction that the leader lives, when that is due.
     pub(super) fn beat_in(&mut self, c: &Connection) -> Result<(), rusqlite::Error> {
-        self.beats = self.beaten.elapsed() >= BEAT;
+        self.beats = self.is_due || self.beaten.elapsed() >= BEAT;
         if self.beats {
             c.prepare_cached("UPDATE leader SET beat = beat + 1, locked = ?1")?.execute([self.lock.is_some()])?;
         }
@@ -95,6 +97,7 @@ impl Lead {
     pub(super) fn confirm(&mut self) {
         if std::mem::take(&mut self.beats) {
             self.beaten = Instant::now();
+            self.is_due = false;
         }
     }
 

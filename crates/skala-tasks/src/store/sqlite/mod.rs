@@ -94,7 +94,7 @@ impl Fault {
         match self {
             Fault::Sql(e) => errors::reading(path, &e),
             Fault::Store(e) => e,
-            Fault::Row(id) => errors::damaged(path, &format!("the row of task {id} does not match its checksum")),
+            Fault::Row(id) => errors::damaged_row(path, id),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
     fn beat(&mut self) -> Result<(), StoreError> {
         let path = self.path.clone();
         if let Some(lead) = &mut self.lead {
-            lead.is_due(&path);
+            lead.must_beat(&path);
         }
         self.transaction(false, |_, _| Ok(()))
     }
@@ -212,6 +212,10 @@ impl Store for SqliteStore {
     fn resign(&mut self) -> Result<(), StoreError> {
         let Some(lead) = self.lead.take() else { return Ok(()) };
         lead.resign(&self.connection).map_err(|e| errors::writing(&self.path, &e))
+    }
+
+    fn restored(&mut self, _: Time) -> Result<Restored, StoreError> {
+        load::restored(&self.connection).map_err(|fault| fault.of_reading(&self.path))
     }
 
     fn load(&mut self, now: Time, each: &mut dyn FnMut(Loaded<'_>)) -> Result<Restored, StoreError> {

@@ -8,7 +8,7 @@ pub(crate) mod rows;
 mod sweeping;
 mod writing;
 
-use place::{InMemory, OnDisk, Place};
+use place::{InMemory, Layered, OnDisk, Place};
 
 /// Runs every row of the suite for a kind of place.
 macro_rules! conformance {
@@ -60,4 +60,5 @@ macro_rules! every_store {
 every_store! {
     memory: InMemory,
     sqlite: OnDisk,
+    layered: Layered,
 }

@@ -1,6 +1,6 @@
 //! Where a store lies, so that it can be opened twice.
 
-use skala_tasks::store::{Candidate, Leadership, MemoryStore, SqliteSettings, SqliteStore, Store};
+use skala_tasks::store::{Candidate, LayeredStore, Leadership, MemoryStore, SqliteSettings, SqliteStore, Store};
 
 /// A place of a store.
 pub(crate) trait Place {
@@ -41,6 +41,19 @@ impl Place for OnDisk {
 
     fn open(&self) -> Box<dyn Store> {
         Box::new(SqliteStore::open(self.0.path().join("tasks.db"), SqliteSettings::default()).unwrap())
+    }
+}
+
+/// Over SQLite, with a queue in memory that the suite does not use.
+pub(crate) struct Layered(OnDisk);
+
+impl Place for Layered {
+    fn new() -> Layered {
+        Layered(OnDisk::new())
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(LayeredStore::over(self.0.open(), ["in memory".into()]))
     }
 }
 

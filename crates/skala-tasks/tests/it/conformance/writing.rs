@@ -170,7 +170,7 @@ pub(super) fn pauses_money_and_schedules_come_back(place: &dyn Place) {
     drop(store);
     let restored = load(&mut *place.leading(), at(0)).restored;
     assert_eq!(restored.paused, ["work".into()]);
-    assert_eq!(restored.spent.into_iter().map(|(_, micros)| micros).collect::<Vec<_>>(), [6, u64::from(u32::MAX) * 9]);
+    assert_eq!(restored.spent.into_values().collect::<Vec<_>>(), [6, u64::from(u32::MAX) * 9]);
     assert_eq!(restored.schedules.into_iter().collect::<Vec<_>>(), [("nightly".into(), nightly)]);
 }
 
