@@ -54,7 +54,7 @@ impl Core {
         Ok(self.answer((), now))
     }
 
-    /// An attempt has failed, or is handed back unbegun.
+    /// An attempt has failed, or is handed back unbegun. One of [`Cause::Lost`] is a lost lease: its worker was seen to die.
     ///
     /// # Errors
     /// When the fence is stale.
@@ -66,6 +66,7 @@ impl Core {
         let said = (nack.fence, Said::Nack);
         match nack.death {
             _ if lease.cancelled => self.finish(slot, Phase::Cancelled, None, Some(said), now),
+            Some(death) if death.cause == Cause::Lost => self.lost(slot, lease, death, said, now),
             Some(death) => self.fail(slot, death, nack.retry_after, said, now),
             None => self.hand_back(slot, nack.retry_after, said, now),
         }
@@ -196,19 +197,28 @@ impl Core {
     /// A leased task has lost its worker.
     pub(super) fn lose(&mut self, slot: u32, message: &str, log: &[String], now: Now) {
         let lease = self.end_lease(slot, None, now);
+        let death = Death { cause: Cause::Lost, message: message.into(), log: log.to_vec() };
+        let said = (lease.fence, Said::Nothing);
+        self.lost(slot, lease, death, said, now);
+    }
+
+    /// The same, by the word of whoever saw the worker die.
+    fn lost(&mut self, slot: u32, lease: Lease, death: Death, said: (Fence, Said), now: Now) {
         self.of_slot(slot).totals.lost += 1;
         let most = self.of_slot(slot).settings.retry.losses;
         let task = &mut self.tasks[slot];
         let (id, queue) = (task.id(), task.queue);
         task.losses = task.losses.saturating_add(1);
         let is_last = u32::from(task.losses) > most;
-        let death = Death { cause: Cause::Lost, message: message.into(), log: log.to_vec() };
         task.more().death = Some(Box::new(bounded(death)));
         task.next = now.wall;
         self.tell(CoreEvent::LeaseLost { task: id, queue, worker: lease.worker });
         if lease.cancelled || is_last {
             let phase = if lease.cancelled { Phase::Cancelled } else { Phase::Dead };
-            return self.finish(slot, phase, None, Some((lease.fence, Said::Nothing)), now);
+            return self.finish(slot, phase, None, Some(said), now);
+        }
+        if said.1 != Said::Nothing {
+            self.said(slot, said);
         }
         self.note(slot, Phase::Ready);
         self.arm_expiry(slot);

@@ -278,6 +278,17 @@ fn seconds_names_last_days_weekdays_and_nth_days_are_read() {
         2027-08-20T00:00:00+00:00[UTC]
         2027-08-27T00:00:00+00:00[UTC]"#]],
     );
+    // Both, by croner's `+`, or as Celery has it.
+    check(
+        "0 0 13 * +FRI",
+        "UTC",
+        "2027-08-01T00:00:00Z",
+        expect![[r#"
+        2027-08-13T00:00:00+00:00[UTC]
+        2028-10-13T00:00:00+00:00[UTC]
+        2029-04-13T00:00:00+00:00[UTC]
+        2029-07-13T00:00:00+00:00[UTC]"#]],
+    );
     let both = Timetable::cron_of_both_days("0 0 13 * FRI", "UTC").expect("sound");
     expect![[r#"
         2027-08-13T00:00:00+00:00[UTC]
@@ -450,6 +461,18 @@ proptest! {
             let before = pair[1].minus(Duration::from_nanos(1));
             prop_assert_eq!(table.last(before).map(shown), Some(shown(pair[0])), "{} in {}, before {}", text, zone, shown(pair[1]));
             prop_assert_eq!(table.last(pair[1]), Some(pair[1]));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_strange_to_be_refused(text in "[-*/,0-9LWFRI#+?@ ]{0,30}", loose in ".{0,40}", after: u64) {
+        for text in [text, loose] {
+            let Ok(table) = Timetable::cron(&text, "Europe/Berlin") else { continue };
+            let next = table.next(Time::from_nanos(after));
+            prop_assert!(next.is_none_or(|next| next > Time::from_nanos(after)));
+            prop_assert!(table.last(Time::from_nanos(after)).is_none_or(|last| last <= Time::from_nanos(after)));
         }
     }
 }

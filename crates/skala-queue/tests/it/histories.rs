@@ -12,9 +12,12 @@ use crate::bench::Bench;
 use crate::leases::failed;
 use crate::model::{LONGEST_STEP, Model};
 
+/// A task to enqueue: queue, tenant, key, delay in seconds, two parents.
+type Drawn = (usize, u8, Option<(u8, Holds)>, Option<u64>, Option<(usize, usize, When)>);
+
 #[derive(Clone, Debug)]
 enum Step {
-    Enqueue(Vec<(usize, u8, Option<(u8, Holds)>, Option<u64>, Option<(usize, usize, When)>)>),
+    Enqueue(Vec<Drawn>),
     Take(u8, usize),
     Extend(usize),
     Ack(usize),
@@ -180,8 +183,7 @@ impl History {
         self.m = m;
     }
 
-    #[allow(clippy::type_complexity, reason = "as the step has it")]
-    fn enqueue(&mut self, tasks: Vec<(usize, u8, Option<(u8, Holds)>, Option<u64>, Option<(usize, usize, When)>)>) {
+    fn enqueue(&mut self, tasks: Vec<Drawn>) {
         let seq = self.seq();
         let new: Vec<NewTask> = tasks
             .into_iter()
@@ -213,7 +215,11 @@ impl History {
         for (task, one) in new.iter().zip(enqueued) {
             let queue = usize::from(task.queue.0);
             let holder = task.key.as_ref().and_then(|key| self.m.holder(queue, &task.tenant, &key.text, self.b.now.wall));
-            assert_eq!((one.is_new, Some(one.id)), (holder.is_none(), Some(holder.unwrap_or(one.id))));
+            let of = |key: &Key| (queue, task.tenant.clone(), key.text.clone());
+            if !task.key.as_ref().is_some_and(|key| self.m.over.contains(&of(key))) {
+                assert_eq!(one.is_new, holder.is_none());
+            }
+            assert!(one.is_new || Some(one.id) == holder, "{one:?} is not {holder:?}");
             if one.is_new {
                 let row = rows.next().expect("a new task is inserted");
                 self.m.insert(row, queue, seq);

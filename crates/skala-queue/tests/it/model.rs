@@ -1,10 +1,13 @@
 //! A naive model of the core: what each task is, in a map, looked through from end to end at each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skala_queue::{Fence, Holds, Now, Phase, QueueSettings, Row, TaskId, When};
 use skala_types::{Text, Time};
+
+/// Queue, tenant and text of a key.
+pub(crate) type KeyOf = (usize, Text, Text);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
@@ -41,8 +44,10 @@ pub(crate) struct Model {
     pub(crate) settings: Vec<QueueSettings>,
     pub(crate) tasks: BTreeMap<TaskId, MTask>,
     /// Keys by queue, tenant and text.
-    pub(crate) keys: BTreeMap<(usize, Text, Text), (TaskId, Holds, Time)>,
+    pub(crate) keys: BTreeMap<KeyOf, (TaskId, Holds, Time)>,
     pub(crate) paused: Vec<bool>,
+    /// Keys whose window was over once: when the wall clock is set back, they may hold again or not.
+    pub(crate) over: BTreeSet<KeyOf>,
     /// Tasks that were forgotten, and what was answered under their last fence.
     pub(crate) purged: BTreeMap<TaskId, Option<(Fence, bool)>>,
 }
@@ -75,7 +80,9 @@ impl Model {
             answered: None,
         };
         if let Some(key) = &row.key {
-            self.keys.insert((queue, row.tenant.clone(), key.text.clone()), (row.id, key.holds, key.until));
+            let place = (queue, row.tenant.clone(), key.text.clone());
+            self.over.remove(&place);
+            self.keys.insert(place, (row.id, key.holds, key.until));
         }
         self.tasks.insert(row.id, task);
     }
@@ -238,8 +245,8 @@ impl Model {
                 task.pause = None;
             }
         }
-        // A window that was over does not come back, unless the wall clock is set back and the process dies.
-        self.keys.retain(|_, (_, holds, until)| *holds != Holds::Window || *until > now.wall);
+        let over = self.keys.iter().filter(|(_, (_, holds, until))| *holds == Holds::Window && *until <= now.wall);
+        self.over.extend(over.map(|(place, _)| place.clone()));
         for id in &ids {
             if self.is_over(*id, now) {
                 self.end(*id, Phase::Dead, seq, now);
@@ -271,7 +278,7 @@ impl Model {
     }
 
     /// Who has which key after a crash: the latest task.
-    fn keys_again(&self, wall: Time) -> BTreeMap<(usize, Text, Text), (TaskId, Holds, Time)> {
+    fn keys_again(&self, wall: Time) -> BTreeMap<KeyOf, (TaskId, Holds, Time)> {
         let mut keys = BTreeMap::new();
         for (id, task) in &self.tasks {
             let Some((text, holds, until)) = &task.key else { continue };

@@ -1,8 +1,10 @@
 //! How long to pause before the next try.
+//!
+//! Method: that of the live queue ([`skala_queue::backoff`]).
 
 use std::time::Duration;
 
-use rand::RngExt;
+use skala_queue::Retry;
 use skala_types::Stream;
 
 use crate::Backoff;
@@ -11,10 +13,8 @@ impl Backoff {
     /// The pause after the `failed`-th failure (from 1): doubling, with up to half of it on top by chance; never below `initial`, never
     /// above `max`.
     pub(crate) fn pause(&self, failed: u32, rng: &mut Stream) -> Duration {
-        let doubled =
-            self.initial.saturating_mul(1u32.checked_shl(failed.saturating_sub(1).min(31)).unwrap_or(u32::MAX)).min(self.max);
-        let jitter: f64 = rng.random_range(0.0..0.5);
-        (doubled + doubled.mul_f64(jitter)).min(self.max)
+        let retry = Retry { initial: self.initial, max: self.max, attempts: 0, losses: 0 };
+        skala_queue::backoff::pause(failed, &retry, None, rng)
     }
 }
 

@@ -2,30 +2,17 @@
 //!
 //! Decides: the next moment after a given one.
 //! Inputs: cron fields with a time zone, a period, or a moment; the time of day and week at which the trace begins.
-//! Method: as `skala_autoscaler`'s windows: croner in the zone's wall-clock time. Daylight saving as croner has it: a time that a change
-//!   of clocks skips happens at the first moment after it, a time that comes twice happens the first time.
-//! Tested: `tests` below.
+//! Method: the timetables of the live scheduler ([`Timetable`]), changes of clocks included.
+//! Tested: `tests` below, and where timetables are.
 
-use std::time::Duration;
-
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::Timestamp;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use skala_queue::schedule::{Timetable, TimetableError};
 use skala_types::Time;
 
 use crate::{Schedule, SimError, Timing};
 
-/// The shortest period.
-const SHORTEST: Duration = Duration::from_secs(1);
-
 /// A schedule, ready to be asked.
 #[derive(Clone, Debug)]
-pub(crate) enum Clock {
-    Cron(Box<Cron>, TimeZone),
-    Every(Duration),
-    At(Time),
-}
+pub(crate) struct Clock(Timetable);
 
 impl Clock {
     /// Reads a schedule.
@@ -33,44 +20,35 @@ impl Clock {
     /// # Errors
     /// Its field that cannot be read.
     pub(crate) fn try_new(schedule: &Schedule) -> Result<Clock, SimError> {
-        let refuse =
-            |field: &str, reason: String| SimError::Setting { field: format!("schedules.{}.{field}", schedule.name), reason };
-        let (text, timezone) = match &schedule.timing {
-            Timing::Cron { text, timezone } => (text, timezone),
-            Timing::Every(period) if *period < SHORTEST => return Err(refuse("every", "is less than 1s".into())),
-            Timing::Every(period) => return Ok(Clock::Every(*period)),
-            Timing::At(moment) => return Ok(Clock::At(*moment)),
+        let read = match &schedule.timing {
+            Timing::Cron { text, timezone } => Timetable::cron(text, timezone),
+            Timing::Every(period) => Timetable::every(*period, "UTC"),
+            Timing::At(moment) => Timetable::at(*moment, "UTC"),
         };
-        let zone = TimeZoneDatabase::bundled().get(timezone);
-        let zone = zone.map_err(|_| refuse("timezone", format!("'{timezone}' is not the name of a time zone")))?;
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(text).map_err(|_| refuse("cron", "is not a cron time such as `0 2 * * *`".into()))?;
-        let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-        // A date that never comes would be searched for through the centuries.
-        cron.find_next_occurrence(&epoch, false).map_err(|_| refuse("cron", "names a date that never comes".into()))?;
-        Ok(Clock::Cron(Box::new(cron), zone))
+        read.map(Clock).map_err(|error| refusal(schedule, error))
     }
 
     /// The next time strictly after a moment.
     pub(crate) fn after(&self, moment: Time) -> Option<Time> {
-        let next = match self {
-            Clock::Cron(cron, zone) => {
-                let local = Timestamp::from_nanosecond(i128::from(moment.as_nanos())).ok()?.to_zoned(zone.clone());
-                let next = cron.find_next_occurrence(&local, false).ok()?;
-                u64::try_from(next.timestamp().as_nanosecond()).ok().map(Time::from_nanos)?
-            }
-            Clock::Every(period) => {
-                let period = u64::try_from(period.as_nanos()).ok()?;
-                Time::from_nanos((moment.as_nanos() / period).checked_add(1)?.checked_mul(period)?)
-            }
-            Clock::At(moment) => *moment,
-        };
-        (next > moment).then_some(next)
+        self.0.next(moment)
     }
+}
+
+/// Which field it is.
+fn refusal(schedule: &Schedule, error: TimetableError) -> SimError {
+    let (field, reason) = match error {
+        TimetableError::Zone(zone) => ("timezone", format!("'{zone}' is not the name of a time zone")),
+        TimetableError::Cron(_) => ("cron", "is not a cron time such as `0 2 * * *`".to_owned()),
+        TimetableError::Never(_) => ("cron", "names a date that never comes".to_owned()),
+        TimetableError::Period(_) => ("every", "is less than 1s or more than 100 years".to_owned()),
+    };
+    SimError::Setting { field: format!("schedules.{}.{field}", schedule.name), reason }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Misfire;
 

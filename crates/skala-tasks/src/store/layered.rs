@@ -68,6 +68,10 @@ impl Store for LayeredStore {
         self.disk.resign()
     }
 
+    fn restored(&mut self, now: Time) -> Result<Restored, StoreError> {
+        self.disk.restored(now)
+    }
+
     fn load(&mut self, now: Time, each: &mut dyn FnMut(Loaded<'_>)) -> Result<Restored, StoreError> {
         self.disk.load(now, each)
     }

@@ -142,6 +142,14 @@ pub trait Store: Send {
     /// When the store cannot be written.
     fn resign(&mut self) -> Result<(), StoreError>;
 
+    /// What is remembered beside tasks: what [`Store::load`] gives, without the tasks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn restored(&mut self, now: Time) -> Result<Restored, StoreError> {
+        self.load(now, &mut |_| {})
+    }
+
     /// Reads everything that a core must know.
     ///
     /// # Errors

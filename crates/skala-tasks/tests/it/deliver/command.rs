@@ -59,21 +59,29 @@ async fn check(script: &str, want: Expect) {
 
 #[tokio::test]
 async fn each_end_of_a_process_has_its_meaning() {
-    check("cat", expect![[""]]).await;
-    check("echo done", expect![[""]]).await;
-    check("exec true", expect![[""]]).await;
-    check("echo first >&2; echo last >&2; exit 3", expect![[""]]).await;
-    check("exit 65", expect![[""]]).await;
-    check("exit 75", expect![[""]]).await;
-    check("kill -KILL $$", expect![[""]]).await;
-    check("kill -SEGV $$", expect![[""]]).await;
-    check("sh -c 'kill -KILL $$'; exit $?", expect![[""]]).await;
-    check("head -c 2000000 /dev/zero", expect![[""]]).await;
+    check("cat", expect![[r#"1 done {"n": 7}"#]]).await;
+    check("echo done", expect![[r#"1 done "done""#]]).await;
+    check("exec true", expect!["1 done nothing"]).await;
+    check("echo first >&2; echo last >&2; exit 3", expect![[r#"1 Failed: exit code 3 ["first", "last"]"#]]).await;
+    check("exit 65", expect!["1 Rejected: exit code 65: its input is wrong"]).await;
+    check("exit 75", expect!["1 Limited: exit code 75: try again later"]).await;
+    check("kill -KILL $$", expect!["1 Lost: killed by SIGKILL (out of memory?)"]).await;
+    check("kill -SEGV $$", expect!["1 Lost: killed by SIGSEGV"]).await;
+    check("exit 137", expect!["1 Lost: exit code 137: SIGKILL (out of memory?)"]).await;
+    check(
+        "head -c 2000000 /dev/zero",
+        expect!["1 Rejected: wrote more than 1048576 bytes to stdout; keep results elsewhere and print where they are"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_process_learns_which_task_it_has() {
-    check("echo $SKALA_TASK_ID $SKALA_ATTEMPT $SKALA_FENCE $SKALA_QUEUE $SKALA_TASKS_URL", expect![[""]]).await;
+    check(
+        "echo $SKALA_TASK_ID $SKALA_ATTEMPT $SKALA_FENCE $SKALA_QUEUE $SKALA_TASKS_URL",
+        expect![[r#"1 done "0000000000001 1 2 q http://127.0.0.1:7702""#]],
+    )
+    .await;
 }
 
 #[tokio::test]

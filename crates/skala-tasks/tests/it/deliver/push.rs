@@ -65,15 +65,17 @@ async fn check(order: &str, want: Expect) {
 
 #[tokio::test]
 async fn each_class_of_answers_has_its_meaning() {
-    check("200 OK|Content-Type: application/json|[1, 2]", expect![[""]]).await;
-    check("200 OK|Skala-Cost: 0.25|plain", expect![[""]]).await;
-    check("204 No Content", expect![[""]]).await;
-    check("500 Internal Server Error||no database", expect![[""]]).await;
-    check("404 Not Found", expect![[""]]).await;
-    check("422 Unprocessable Entity||no url", expect![[""]]).await;
-    check("429 Too Many Requests|Retry-After: 7|", expect![[""]]).await;
-    check("503 Service Unavailable", expect![[""]]).await;
-    check("301 Moved Permanently|Location: /elsewhere|", expect![[""]]).await;
+    check("200 OK|Content-Type: application/json|[1, 2]", expect!["1 done [1, 2] []"]).await;
+    check("200 OK|Skala-Cost: 0.25|plain", expect![[r#"1 done "plain" for 250000 []"#]]).await;
+    check("204 No Content", expect!["1 done nothing []"]).await;
+    check("500 Internal Server Error||no database", expect!["1 Failed: answered 500 Internal Server Error: no database []"])
+        .await;
+    check("404 Not Found", expect!["1 Failed: answered 404 Not Found []"]).await;
+    check("422 Unprocessable Entity||no url", expect!["1 Rejected: answered 422 Unprocessable Entity: no url []"]).await;
+    check("429 Too Many Requests|Retry-After: 7|", expect!["1 Limited after 7s: answered 429 Too Many Requests [Some(7s)]"])
+        .await;
+    check("503 Service Unavailable", expect!["1 Limited: answered 503 Service Unavailable [None]"]).await;
+    check("301 Moved Permanently|Location: /elsewhere|", expect!["1 Failed: answered 301 Moved Permanently []"]).await;
 }
 
 #[tokio::test]
