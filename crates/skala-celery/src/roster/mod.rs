@@ -100,6 +100,8 @@ struct Worker {
     answered: Time,
     /// Since when it has no connection.
     gone: Option<Time>,
+    /// When the last question was sent that it and all others answered.
+    complete: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,7 +116,7 @@ pub struct Roster {
     workers: BTreeMap<String, Worker>,
     tasks: BTreeMap<String, (String, Held)>,
     lost: BTreeMap<String, Lost>,
-    /// When somebody died, and the last complete look before that.
+    /// When somebody died, and when the last question was sent that it and all others answered.
     deaths: Vec<(Time, Option<Time>)>,
     reported: BTreeMap<String, Time>,
     /// Workers that say that they live, and so would also say that they leave.
@@ -146,7 +148,8 @@ impl Roster {
 
     /// Somebody who supervises a worker saw it end.
     pub fn died(&mut self, now: Time, host: Option<&str>) {
-        self.deaths.push((now, self.complete));
+        let worker = host.and_then(|host| self.workers.get(host));
+        self.deaths.push((now, worker.map_or(self.complete, |worker| worker.complete)));
         if self.deaths.len() > DEATHS {
             self.deaths.remove(0);
         }
@@ -253,8 +256,9 @@ impl Roster {
             self.lost.remove(&task.id);
             self.tasks.insert(task.id.clone(), (host.clone(), task));
         }
-        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None });
+        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None, complete: None });
         (worker.answered, worker.gone) = (asked, None);
+        worker.complete = if self.silent == 0 { Some(asked) } else { worker.complete };
     }
 
     /// Whether some worker says that it lives and does not answer questions.

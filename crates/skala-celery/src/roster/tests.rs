@@ -177,3 +177,16 @@ fn what_a_worker_has_that_is_never_asked_is_not_given_back_for_anothers_death() 
     roster.lives(at(10), "deaf");
     assert_eq!(verdict(&roster, 10, &entry("u", 4)), Verdict::Leave, "somebody may have it who does not answer");
 }
+
+#[test]
+fn what_a_busy_solo_worker_never_told_of_is_given_back_when_it_is_dead() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &[]), ("b", &[])]);
+    look(&mut roster, 3, 2, &[("b", &[])]);
+    for second in [6, 9, 12] {
+        look(&mut roster, second, 1, &[("b", &[])]);
+        assert_ne!(verdict(&roster, second, &entry("t", 1)), Verdict::Restore, "{second}");
+    }
+    look(&mut roster, 18, 1, &[("b", &[])]);
+    assert_eq!(verdict(&roster, 18, &entry("t", 1)), Verdict::Restore);
+}
