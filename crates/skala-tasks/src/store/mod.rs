@@ -1,4 +1,4 @@
-//! What a store of tasks must do; [`sqlite`] is the one built in.
+//! What a store of tasks must do; [`SqliteStore`] is the one built in.
 //!
 //! Decides: nothing. A store keeps what [`skala_queue::Change`]s say, all of a commit or none of it, and refuses to write for a leader
 //!   that has been replaced.
