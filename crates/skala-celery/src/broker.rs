@@ -111,6 +111,13 @@ impl Broker {
         self.checked(answer).await
     }
 
+    /// Opens a connection of its own for publish-subscribe.
+    pub(crate) async fn listen(&self) -> Result<redis::aio::PubSub, Error> {
+        let opening = tokio::time::timeout(CONNECT, self.0.client.get_async_pubsub()).await;
+        let late = |_| Error::Reach { server: self.name().to_owned(), reason: "it does not answer".to_owned() };
+        opening.map_err(late)?.map_err(|e| Error::of(self.name(), &e))
+    }
+
     async fn checked<T>(&self, answer: redis::RedisResult<T>) -> Result<T, Error> {
         let error = match answer {
             Ok(answer) => return Ok(answer),

@@ -107,6 +107,8 @@ fn chosen(platform: &Platform, wanted: Option<&str>) -> Result<ServiceName, SimE
 /// A service as the simulator sees it; `None` for upstreams.
 fn service(platform: &Platform, name: &ServiceName, share: f64, remarks: &mut Vec<String>) -> Result<Option<Service>, SimError> {
     let Some(s) = platform.services.get(name) else { return Ok(None) };
+    // Requests of schedules are not simulated: what would wake the service is left out too.
+    let s = &model::Service { woken_by: Vec::new(), ..s.clone() };
     let Some(policy) = s.policy() else { return Ok(None) };
     let policy = policy.map_err(|p| setting(&format!("services.{name}.autoscaling"), &words(&p)))?;
     let capacity = platform.capacity.as_ref().and_then(|c| c.services.get(name));

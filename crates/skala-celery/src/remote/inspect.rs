@@ -134,7 +134,8 @@ impl Remote {
             tasks.extend(list(active, |v| task(v, Stage::Active(v.get("time_start").and_then(Value::as_f64)))));
             held.insert(worker, tasks);
         }
-        Ok(Answers { asked, reached, held })
+        let answered = replies.iter().map(|r| r.answered).min().unwrap_or_default();
+        Ok(Answers { asked, reached, answered, held })
     }
 
     /// Names of tasks that have a rate limit in some worker.

@@ -34,6 +34,8 @@ pub struct Replies {
     pub by_worker: BTreeMap<String, Value>,
     /// How many workers the question reached.
     pub reached: usize,
+    /// How many answered; more than there are names where workers share one, which Celery warns of.
+    pub answered: usize,
     /// Workers that were named and did not answer in time: deaf (`worker_enable_remote_control = False`), dead, or busy in a solo
     /// pool.
     pub deaf: Vec<String>,
@@ -133,7 +135,7 @@ impl Remote {
     ) -> Result<(), Error> {
         let due = |replies: &Replies, question: &Question<'_>| match question.workers {
             Some(workers) => workers.iter().filter(|w| !replies.by_worker.contains_key(*w)).count(),
-            None => replies.reached.saturating_sub(replies.by_worker.len()),
+            None => replies.reached.saturating_sub(replies.answered),
         };
         let deadline = tokio::time::Instant::now() + self.timeout;
         let mut pause = PAUSE.0;
@@ -165,7 +167,14 @@ fn note(reply: &[u8], tickets: &[String], all: &mut [Replies]) {
         Ok(Value::Object(map)) => map,
         _ => return,
     };
-    all[place].by_worker.extend(answer);
+    all[place].answered += 1;
+    for (worker, value) in answer {
+        match (all[place].by_worker.get_mut(&worker), value) {
+            // Workers that share a name: what either has counts.
+            (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
+            (_, value) => _ = all[place].by_worker.insert(worker, value),
+        }
+    }
 }
 
 /// Workers that `replies` has and `others` do not.

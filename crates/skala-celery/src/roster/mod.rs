@@ -7,6 +7,8 @@
 //! Method: a broadcast reaches every worker with an open connection, busy or not, and Redis says how many. A worker that does not
 //!   answer while as many were reached as answered has no connection: after `dead_after` of that it is dead. One that does not
 //!   answer while more were reached than answered may be it: it is taken for alive (a solo worker answers only between tasks).
+//!   One that said that it leaves is not dead: it finishes its tasks in silence. One that never says anything unasked may leave
+//!   without a word, so its absence proves nothing: then Celery's visibility timeout decides.
 //!   A task that a worker had and that the same worker, or its successor of the same name, has no more, while its message stays
 //!   unacknowledged, is lost after `dead_after`.
 //! Invariants: nothing is given back on one look alone; a task of a worker that may live is never given back; no lease is kept for
@@ -27,6 +29,16 @@ use crate::depth::Entry;
 const AFTER_LIMIT: Duration = Duration::from_secs(60);
 /// Deaths that are remembered.
 const DEATHS: usize = 256;
+/// Behind the name of a worker that left; no name has that.
+const LEAVER: &str = " (left)";
+/// How long after its goodbye a worker may still answer.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the leases of a worker that left are kept: it may have been killed while it finished.
+const FINISH: Duration = Duration::from_secs(3600);
+/// How long a heartbeat counts; Celery sends one every 2 s.
+const HEARD: Duration = Duration::from_secs(10);
+/// Workers whose words are remembered.
+const SPEAK: usize = 10_000;
 
 /// What a worker does with a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +69,8 @@ pub struct Answers {
     pub asked: Time,
     /// Workers that the broadcast reached.
     pub reached: usize,
+    /// How many answered all questions.
+    pub answered: usize,
     /// Tasks by worker; only workers that answered all questions.
     pub held: BTreeMap<String, Vec<Held>>,
 }
@@ -100,8 +114,13 @@ pub struct Roster {
     workers: BTreeMap<String, Worker>,
     tasks: BTreeMap<String, (String, Held)>,
     lost: BTreeMap<String, Lost>,
-    deaths: Vec<Time>,
+    /// When somebody died, and the last complete look before that.
+    deaths: Vec<(Time, Option<Time>)>,
     reported: BTreeMap<String, Time>,
+    /// Workers that say that they live, and so would also say that they leave.
+    speak: BTreeMap<String, Time>,
+    /// Workers that said that they leave, and when.
+    left: BTreeMap<String, Time>,
     /// When the last question was sent that every reached worker answered.
     complete: Option<Time>,
     silent: usize,
@@ -110,14 +129,14 @@ pub struct Roster {
 impl Roster {
     /// Takes in a look.
     pub fn heard(&mut self, now: Time, answers: Answers, limits: &Limits) {
-        let answered = answers.held.len();
-        self.silent = answers.reached.saturating_sub(answered);
+        self.silent = answers.reached.saturating_sub(answers.answered);
         if self.silent == 0 {
             self.complete = Some(answers.asked);
         }
         for (host, held) in answers.held {
             // An answer from before its death says nothing.
-            if self.reported.get(&host).is_none_or(|died| *died < answers.asked) {
+            let left = self.left.get(&host).is_some_and(|left| answers.asked < *left + GOODBYE);
+            if !left && self.reported.get(&host).is_none_or(|died| *died < answers.asked) {
                 self.reported.remove(&host);
                 self.answer(now, answers.asked, host, held);
             }
@@ -127,16 +146,22 @@ impl Roster {
 
     /// Somebody who supervises a worker saw it end.
     pub fn died(&mut self, now: Time, host: Option<&str>) {
-        self.deaths.push(now);
+        self.deaths.push((now, self.complete));
         if self.deaths.len() > DEATHS {
             self.deaths.remove(0);
         }
         let Some(host) = host else { return };
+        self.speak.remove(host);
         self.workers.remove(host);
         if self.reported.len() < DEATHS {
             self.reported.insert(host.to_owned(), now);
         }
-        let lost: Vec<String> = self.tasks.iter().filter(|(_, (h, _))| h == host).map(|(id, _)| id.clone()).collect();
+        let lost: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(|(_, (h, _))| h == host || h.strip_suffix(LEAVER) == Some(host))
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in lost {
             self.tasks.remove(&id);
             self.lost.insert(id, Lost { since: now, sure: true });
@@ -150,14 +175,49 @@ impl Roster {
         }
         match self.tasks.get(&entry.id) {
             Some((_, held)) if over_limit(held, wall, entry.hard_limit) => Verdict::Leave,
+            Some((holder, _)) if self.is_late(now, holder) => Verdict::Leave,
             Some(_) => Verdict::Renew,
             None => self.nobodys(now, entry, limited, limits),
         }
     }
 
-    /// Forgets lost tasks whose message is gone.
-    pub fn forget(&mut self, unacked: &BTreeSet<&str>) {
+    /// A worker says that it lives.
+    pub fn lives(&mut self, now: Time, host: &str) {
+        if self.speak.len() < SPEAK || self.speak.contains_key(host) {
+            self.speak.insert(host.to_owned(), now);
+        }
+    }
+
+    /// A worker says that it takes no more and will end. It finishes in silence what it has; a successor of its name is another.
+    pub fn leaves(&mut self, now: Time, host: &str) {
+        if self.left.len() >= SPEAK {
+            return;
+        }
+        self.left.insert(host.to_owned(), now);
+        self.speak.remove(host);
+        self.workers.remove(host);
+        for (holder, _) in self.tasks.values_mut().filter(|(holder, _)| holder == host) {
+            *holder = leaver(host);
+        }
+    }
+
+    /// What workers said was not heard for a time.
+    pub fn missed(&mut self) {
+        self.speak.clear();
+    }
+
+    /// Forgets lost tasks whose message is gone, and workers that have left with nothing to finish.
+    pub fn forget(&mut self, now: Time, unacked: &BTreeSet<&str>) {
         self.lost.retain(|id, _| unacked.contains(id.as_str()));
+        let left = std::mem::take(&mut self.left);
+        for (host, since) in left {
+            let name = leaver(&host);
+            self.tasks.retain(|id, (holder, _)| *holder != name || unacked.contains(id.as_str()));
+            let holds = self.tasks.values().any(|(holder, _)| *holder == name);
+            if holds || now.since(since) < GOODBYE {
+                self.left.insert(host, since);
+            }
+        }
     }
 
     /// Forgets one that was given back.
@@ -193,19 +253,39 @@ impl Roster {
             self.lost.remove(&task.id);
             self.tasks.insert(task.id.clone(), (host.clone(), task));
         }
-        self.workers.insert(host, Worker { answered: asked, gone: None });
+        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None });
+        (worker.answered, worker.gone) = (asked, None);
+    }
+
+    /// Whether some worker says that it lives and does not answer questions.
+    fn is_deaf(&self, now: Time) -> bool {
+        let mut speak = self.speak.iter().filter(|(_, heard)| now.since(**heard) <= HEARD);
+        speak.any(|(host, _)| !self.workers.contains_key(host))
+    }
+
+    /// Whether a worker that left should have finished long ago.
+    fn is_late(&self, now: Time, holder: &str) -> bool {
+        let left = holder.strip_suffix(LEAVER).and_then(|host| self.left.get(host));
+        left.is_some_and(|left| now.since(*left) > FINISH)
     }
 
     /// Workers that did not answer: gone, if nobody was reached who did not.
     fn miss(&mut self, asked: Time, limits: &Limits) {
-        let mut dead = Vec::new();
+        let mut gone = Vec::new();
         for (host, worker) in self.workers.iter_mut().filter(|(_, w)| w.answered < asked) {
             worker.gone = if self.silent == 0 { worker.gone.or(Some(asked)) } else { None };
             if worker.gone.is_some_and(|since| asked > since && asked.since(since) >= limits.dead_after) {
-                dead.push(host.clone());
+                gone.push(host.clone());
             }
         }
-        dead.iter().for_each(|host| self.died(asked, Some(host)));
+        for host in gone {
+            if self.speak.contains_key(&host) {
+                self.died(asked, Some(&host));
+            } else {
+                self.workers.remove(&host);
+                self.tasks.retain(|_, (h, _)| *h != host);
+            }
+        }
     }
 
     fn nobodys(&self, now: Time, entry: &Entry, limited: bool, limits: &Limits) -> Verdict {
@@ -216,8 +296,14 @@ impl Roster {
         if self.silent > 0 || limited {
             return Verdict::Renew;
         }
-        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not.
-        let death = self.deaths.iter().rev().find(|death| **death >= entry.seen);
+        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not;
+        // but not if all had said so before the death, too: then somebody has it who is never asked.
+        let may_be =
+            |(death, complete): &&(Time, Option<Time>)| *death >= entry.seen && complete.is_none_or(|at| at <= entry.seen);
+        let death = self.deaths.iter().rev().find(may_be).map(|(death, _)| death);
+        if self.is_deaf(now) {
+            return Verdict::Leave;
+        }
         let asked = death.and_then(|death| self.complete.filter(|asked| *asked > *death));
         match (death, asked) {
             (Some(death), Some(asked)) if asked.since(*death) >= limits.dead_after => Verdict::Restore,
@@ -225,6 +311,11 @@ impl Roster {
             _ => Verdict::Leave,
         }
     }
+}
+
+/// What a worker that left is called from then on.
+fn leaver(host: &str) -> String {
+    format!("{host}{LEAVER}")
 }
 
 fn over_limit(held: &Held, wall: f64, limit: Option<f64>) -> bool {

@@ -17,8 +17,41 @@ fn held(id: &str) -> Held {
 /// A look at `second` that reached `reached` workers; who answered has these tasks.
 fn look(roster: &mut Roster, second: u64, reached: usize, answers: &[(&str, &[&str])]) {
     let held = answers.iter().map(|(host, ids)| ((*host).to_owned(), ids.iter().map(|id| held(id)).collect()));
-    let answers = Answers { asked: at(second), reached, held: held.collect() };
+    let answers = Answers { asked: at(second), reached, answered: answers.len(), held: held.collect() };
     roster.heard(at(second), answers, &LIMITS);
+    answers_speak(roster, second);
+}
+
+/// All workers say that they live.
+fn answers_speak(roster: &mut Roster, second: u64) {
+    let hosts: Vec<String> = roster.workers().map(|(host, _)| host.to_owned()).collect();
+    hosts.iter().for_each(|host| roster.lives(at(second), host));
+}
+
+#[test]
+fn a_worker_that_says_goodbye_finishes_its_tasks_in_silence() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &["t"]), ("b", &[])]);
+    roster.leaves(at(0), "a");
+    for second in 1..100 {
+        look(&mut roster, second, 1, &[("b", &[])]);
+        roster.forget(at(second), &BTreeSet::from(["t"]));
+        assert_eq!(verdict(&roster, second, &entry("t", 0)), Verdict::Renew, "{second}");
+    }
+    roster.forget(at(100), &BTreeSet::new());
+    assert_eq!(roster.held().count(), 0, "it has finished");
+}
+
+#[test]
+fn the_absence_of_a_worker_that_never_speaks_proves_nothing() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &["t"]), ("b", &[])]);
+    roster.missed();
+    for second in [1, 10] {
+        let answers = Answers { asked: at(second), reached: 1, answered: 1, held: [("b".to_owned(), Vec::new())].into() };
+        roster.heard(at(second), answers, &LIMITS);
+    }
+    assert_eq!(verdict(&roster, 10, &entry("t", 0)), Verdict::Leave);
 }
 
 fn verdict(roster: &Roster, second: u64, entry: &Entry) -> Verdict {
@@ -115,4 +148,32 @@ fn no_lease_is_kept_beyond_its_bounds() {
     let limited = Entry { hard_limit: Some(10.0), ..entry("t", 0) };
     assert_eq!(verdict(&roster, 60, &limited), Verdict::Renew);
     assert_eq!(verdict(&roster, 71, &limited), Verdict::Leave);
+}
+
+#[test]
+fn a_successor_of_the_same_name_does_not_take_over_what_its_predecessor_finishes() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 1, &[("a", &["t"])]);
+    roster.leaves(at(1), "a");
+    look(&mut roster, 2, 1, &[("a", &["t"])]);
+    for second in 3..100 {
+        look(&mut roster, second, 1, &[("a", &["u"])]);
+        assert_eq!(verdict(&roster, second, &entry("t", 0)), Verdict::Renew, "{second}");
+    }
+    assert_eq!(verdict(&roster, 3700, &Entry { seen: at(3000), ..entry("t", 0) }), Verdict::Leave);
+    roster.died(at(100), Some("a"));
+    assert_eq!(verdict(&roster, 100, &entry("t", 0)), Verdict::Restore);
+}
+
+#[test]
+fn what_a_worker_has_that_is_never_asked_is_not_given_back_for_anothers_death() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 1, &[("a", &[])]);
+    look(&mut roster, 3, 1, &[("a", &[])]);
+    roster.died(at(4), Some("a"));
+    look(&mut roster, 10, 1, &[("b", &[])]);
+    assert_eq!(verdict(&roster, 10, &entry("t", 1)), Verdict::Leave, "all had said so before the death");
+    assert_eq!(verdict(&roster, 10, &entry("u", 4)), Verdict::Restore, "it came after that");
+    roster.lives(at(10), "deaf");
+    assert_eq!(verdict(&roster, 10, &entry("u", 4)), Verdict::Leave, "somebody may have it who does not answer");
 }

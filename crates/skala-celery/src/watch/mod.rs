@@ -10,6 +10,7 @@
 mod look;
 mod settings;
 mod state;
+mod words;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,27 +23,21 @@ pub use state::{LeaseCounts, View, WorkerView};
 
 use crate::{Broker, CeleryQueueStats, Error, Remote};
 use state::State;
+use words::Word;
 
 /// Longest pause between looks while the broker fails.
 const BACKOFF: Duration = Duration::from_secs(5);
-/// Deaths that wait to be taken in.
-const DEATHS: usize = 1024;
-
-/// Whom a supervisor saw end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Death {
-    Host(String),
-    Pid(u32),
-}
+/// Words about workers that wait to be taken in.
+const WORDS: usize = 4096;
 
 /// Watches one broker until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     view: Arc<Mutex<Arc<View>>>,
     looks: watch::Receiver<u64>,
-    deaths: mpsc::Sender<Death>,
+    words: mpsc::Sender<Word>,
     remote: Remote,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Watcher {
@@ -50,11 +45,12 @@ impl Watcher {
     pub fn start(broker: Broker, settings: WatchSettings) -> Watcher {
         let view = Arc::new(Mutex::new(Arc::new(View::default())));
         let (looked, looks) = watch::channel(0);
-        let (deaths, heard) = mpsc::channel(DEATHS);
+        let (words, heard) = mpsc::channel(WORDS);
+        let listener = tokio::spawn(words::listen(broker.clone(), words.clone()));
         let remote = Remote::new(broker.clone(), settings.answer);
         let state = State::new(broker, remote.clone(), settings);
-        let task = tokio::spawn(run(state, Arc::clone(&view), looked, heard));
-        Watcher { view, looks, deaths, remote, task }
+        let looker = tokio::spawn(run(state, Arc::clone(&view), looked, heard));
+        Watcher { view, looks, words, remote, tasks: [looker, listener] }
     }
 
     /// What was seen last.
@@ -75,13 +71,13 @@ impl Watcher {
 
     /// Says that a worker of this name (`celery@host`) has ended: its tasks are given back at once.
     pub fn worker_died(&self, host: &str) {
-        // More than a thousand deaths between two looks: the rest is found by asking.
-        let _ = self.deaths.try_send(Death::Host(host.to_owned()));
+        // More than thousands of words between two looks: the rest is found by asking.
+        let _ = self.words.try_send(Word::Ended(host.to_owned()));
     }
 
     /// The same of the worker whose main process has this id on this machine.
     pub fn process_died(&self, pid: u32) {
-        let _ = self.deaths.try_send(Death::Pid(pid));
+        let _ = self.words.try_send(Word::ProcessEnded(pid));
     }
 
     /// Speaks to the broker's workers.
@@ -92,15 +88,15 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
-async fn run(mut state: State, view: Arc<Mutex<Arc<View>>>, looked: watch::Sender<u64>, mut deaths: mpsc::Receiver<Death>) {
+async fn run(mut state: State, view: Arc<Mutex<Arc<View>>>, looked: watch::Sender<u64>, mut words: mpsc::Receiver<Word>) {
     let mut failures = 0_u32;
     loop {
-        while let Ok(death) = deaths.try_recv() {
-            state.died(&death);
+        while let Ok(word) = words.try_recv() {
+            state.hear(word);
         }
         let result: Result<(), Error> = state.look().await;
         failures = if result.is_ok() { 0 } else { failures.saturating_add(1) };
@@ -110,9 +106,18 @@ async fn run(mut state: State, view: Arc<Mutex<Arc<View>>>, looked: watch::Sende
         *view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(state.view(result.err()));
         looked.send_modify(|n| *n += 1);
         let pause = if failures == 0 { state.interval() } else { BACKOFF.min(state.interval() * 2_u32.pow(failures.min(6))) };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            Some(death) = deaths.recv() => state.died(&death),
+        rest(pause, &mut words, &mut state).await;
+    }
+}
+
+/// Waits for the next look; a supervisor's word is reason enough not to.
+async fn rest(pause: Duration, words: &mut mpsc::Receiver<Word>, state: &mut State) {
+    let end = tokio::time::Instant::now() + pause;
+    while let Ok(Some(word)) = tokio::time::timeout_at(end, words.recv()).await {
+        let urgent = matches!(word, Word::Ended(_) | Word::ProcessEnded(_));
+        state.hear(word);
+        if urgent {
+            return;
         }
     }
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use skala_runtime::Clock;
 use skala_types::Time;
 
-use super::{Death, WatchSettings};
+use super::WatchSettings;
+use super::words::Word;
 use crate::depth::{Flow, Unacked};
 use crate::lease::{self, Restored};
 use crate::roster::{Limits, Roster, Stage, Verdict};
@@ -151,12 +152,22 @@ impl State {
         self.settings.interval.min(self.broker.layout().visibility_timeout / 4)
     }
 
-    pub(super) fn died(&mut self, death: &Death) {
-        let host = match death {
-            Death::Host(host) => Some(host.clone()),
-            Death::Pid(pid) => self.processes.iter().find(|(_, p)| p.pid == Some(*pid)).map(|(host, _)| host.clone()),
-        };
-        self.roster.died(self.clock.now(), host.as_deref());
+    pub(super) fn hear(&mut self, word: Word) {
+        let now = self.clock.now();
+        match word {
+            Word::Lives(host) => self.roster.lives(now, &host),
+            Word::Leaves(host) => self.roster.leaves(now, &host),
+            Word::Missed => self.roster.missed(),
+            Word::Ended(host) => self.ended(now, Some(host)),
+            Word::ProcessEnded(pid) => {
+                let host = self.processes.iter().find(|(_, p)| p.pid == Some(pid)).map(|(host, _)| host.clone());
+                self.ended(now, host);
+            }
+        }
+    }
+
+    fn ended(&mut self, now: Time, host: Option<String>) {
+        self.roster.died(now, host.as_deref());
         host.map(|host| self.processes.remove(&host));
     }
 
@@ -189,6 +200,7 @@ impl State {
         let answers = self.remote.roll_call(now).await?;
         self.asked = Some(now);
         self.roster.heard(self.clock.now(), answers, &self.limits());
+        self.roster.forget(now, &self.unacked.ids());
         let unknown = self.roster.workers().any(|(host, answers)| answers && !self.processes.contains_key(host));
         if unknown || self.described.is_none_or(|at| now.since(at) >= STATS) {
             self.describe(now).await?;
@@ -201,8 +213,7 @@ impl State {
         let stats = self.remote.stats().await?;
         self.limited = self.remote.rate_limited().await?.into_iter().collect();
         let number = |v: Option<&Value>| v.and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-        let process =
-            |v: &Value| Process { pid: number(v.get("pid")), pool: number(v.get("pool").and_then(|p| p.get("max-concurrency"))) };
+        let process = |v: &Value| Process { pid: number(v.get("pid")), pool: slots(v.get("pool")) };
         self.processes = stats.by_worker.iter().map(|(host, stats)| (host.clone(), process(stats))).collect();
         self.described = Some(now);
         Ok(())
@@ -217,7 +228,6 @@ impl State {
     async fn keep_leases(&mut self) -> Result<(), Error> {
         let (now, limits) = (self.clock.now(), self.limits());
         let cap = self.settings.heartbeat.unwrap_or_default().max_losses;
-        self.roster.forget(&self.unacked.ids());
         let (mut renew, mut restore) = (Vec::new(), Vec::new());
         for (tag, entry) in self.unacked.entries() {
             match self.roster.verdict(now, self.wall, entry, self.limited.contains(&entry.name), &limits) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use skala_celery::{HeartbeatSettings, WatchSettings, Watcher};
+use skala_testkit::processes;
 
 use crate::app::App;
 
@@ -73,4 +75,34 @@ async fn a_supervisors_word_gives_tasks_back_at_once_and_a_poison_task_dies() {
         (app.redis.run(&["LLEN", "celery.dead"]), app.redis.run(&["HLEN", "unacked"])),
         (":1".to_owned(), ":0".to_owned())
     );
+}
+
+#[tokio::test]
+async fn a_worker_that_ends_in_order_finishes_its_task_alone() {
+    for (release, pool) in [("57", "prefork"), ("54", "solo")] {
+        let app = App::new(release, &[("VISIBILITY", "4")]);
+        let watcher = watcher(&app, Duration::from_secs(1));
+        let first = app.worker("a", &["--pool", pool, "-c", "1"]).await;
+        let _second = app.worker("b", &["--pool", pool, "-c", "1", "-Q", "email"]).await;
+        app.eval("slow.delay(8)", "1").await;
+        let count = |text: &str| app.notes().iter().filter(|n| n.starts_with(text)).count();
+        app.until("it has begun", async || (count("begin") == 1).then_some(())).await;
+        let third = app.worker("c", &["--pool", pool, "-c", "1"]).await;
+        processes::signal(first.pid(), Signal::SIGTERM);
+        app.until("it has ended", async || (count("end") == 1).then_some(())).await;
+        drop(third);
+        assert_eq!((count("begin"), watcher.view().leases.restored), (1, 0), "{release} {pool}");
+    }
+}
+
+#[tokio::test]
+async fn workers_that_share_a_name_keep_their_tasks() {
+    let app = App::new("57", &[("VISIBILITY", "3")]);
+    let watcher = watcher(&app, Duration::from_secs(1));
+    let _first = app.worker("same", &["--pool", "prefork", "-c", "1"]).await;
+    let _second = app.worker("same", &["--pool", "prefork", "-c", "1"]).await;
+    app.eval("slow.delay(7)\nslow.delay(7)", "1").await;
+    let count = |text: &str| app.notes().iter().filter(|n| n.starts_with(text)).count();
+    app.until("both have ended", async || (count("end") == 2).then_some(())).await;
+    assert_eq!((count("begin"), watcher.view().leases.restored), (2, 0));
 }

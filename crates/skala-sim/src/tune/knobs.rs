@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 use skala_spec::model::{
-    Aim, Autoscaling, Behavior, Measure, Metric, MetricEntry, Mode, Percentile, QueueGoal, QueueLength, QueueMeasure, Service,
+    Aim, Autoscaling, Behavior, Measure, Metric, MetricEntry, Mode, Percentile, QueueGoal, QueueLength, QueueMeasure, QueueTime,
+    Service,
 };
 use skala_spec::scalar::{CpuTarget, Dur, Positive, Ratio};
 
@@ -213,17 +214,30 @@ fn target(i: usize, metric: &Metric<'_>, entry: &MetricEntry, mode: Mode) -> Opt
             entry.latency.as_ref()?;
             let percentile = percentile.to_string();
             let path = ["metrics", position.as_str(), "latency", percentile.as_str()];
-            let text = |x: f64| Value::Text(format!("{}ms", (x * 1000.0).round()));
-            let values = around(bound.as_secs_f64(), least).filter(|x| *x >= 0.001).map(|x| (x, text(x)));
-            Some(knob(&path, values, bound.as_secs_f64(), format!("{}ms", bound.as_millis())))
+            Some(milliseconds(&path, *bound, least))
         }
-        Measure::Queue(QueueMeasure { goal: QueueGoal::Length(x), .. }) => {
-            let path = ["metrics", position.as_str(), "queueLength", "perReplica"];
-            let full = matches!(entry.queue_length.as_ref()?, QueueLength::Full(_));
-            Some(number(&path[..if full { 4 } else { 3 }], *x, least))
+        Measure::Queue(QueueMeasure { goal, .. }) => {
+            let long = match goal {
+                QueueGoal::Length(_) => matches!(entry.queue_length.as_ref()?, QueueLength::Full(_)),
+                QueueGoal::Age(_) => matches!(entry.queue_age.as_ref()?, QueueTime::Full(_)),
+                QueueGoal::Wait(_) => matches!(entry.queue_wait.as_ref()?, QueueTime::Full(_)),
+            };
+            let inner = if matches!(goal, QueueGoal::Length(_)) { "perReplica" } else { "max" };
+            let path = ["metrics", position.as_str(), goal.key(), inner];
+            let path = &path[..if long { 4 } else { 3 }];
+            Some(match goal {
+                QueueGoal::Length(x) => number(path, *x, least),
+                QueueGoal::Age(time) | QueueGoal::Wait(time) => milliseconds(path, *time, least),
+            })
         }
-        Measure::Latency(..) | Measure::Memory(_) | Measure::Outside(_) | Measure::Queue(_) => None,
+        Measure::Latency(..) | Measure::Memory(_) | Measure::Outside(_) => None,
     }
+}
+
+fn milliseconds(path: &[&str], own: Duration, least: f64) -> Knob {
+    let text = |x: f64| Value::Text(format!("{}ms", (x * 1000.0).round()));
+    let values = around(own.as_secs_f64(), least).filter(|x| *x >= 0.001).map(|x| (x, text(x)));
+    knob(path, values, own.as_secs_f64(), format!("{}ms", own.as_millis()))
 }
 
 fn number(path: &[&str], own: f64, least: f64) -> Knob {
@@ -332,6 +346,12 @@ fn aim(entry: &mut MetricEntry, key: &str, last: &str, value: &Value) -> Option<
         ("cpu", Value::Text(text)) => *targeted(entry.cpu.as_mut()?) = text.parse().ok()?,
         ("requestsPerSecond", Value::Number(x)) => *targeted(entry.requests_per_second.as_mut()?) = positive(*x)?,
         ("concurrency", Value::Number(x)) => *targeted(entry.concurrency.as_mut()?) = positive(*x)?,
+        ("queueLength", Value::Number(x)) => match entry.queue_length.as_mut()? {
+            QueueLength::PerReplica(target) => *target = positive(*x)?,
+            QueueLength::Full(full) => full.per_replica = positive(*x)?,
+        },
+        ("queueAge", Value::Text(text)) => *longest(entry.queue_age.as_mut()?) = text.parse().ok()?,
+        ("queueWait", Value::Text(text)) => *longest(entry.queue_wait.as_mut()?) = text.parse().ok()?,
         ("latency", Value::Text(text)) => {
             let latency = entry.latency.as_mut()?;
             let bounds = [
@@ -353,6 +373,13 @@ fn targeted<T>(aim: &mut Aim<T>) -> &mut T {
     match aim {
         Aim::Target(target) => target,
         Aim::Full(full) => &mut full.target,
+    }
+}
+
+fn longest(aim: &mut QueueTime) -> &mut Dur {
+    match aim {
+        QueueTime::Max(max) => max,
+        QueueTime::Full(full) => &mut full.max,
     }
 }
 

@@ -132,7 +132,9 @@ fn every_value_is_within_bounds_and_stands_in_the_file_as_it_is_applied() {
     let mut tried: BTreeMap<String, usize> = BTreeMap::new();
     let flow = "      {minReplicas: 1, maxReplicas: 8, metrics: [{cpu: {target: 60%}}, concurrency: 3]} # in one line\n";
     let promised = "      {minReplicas: 1, maxReplicas: 8}\n";
-    for text in [file(MANY, true), file(flow, false), file(promised, true)] {
+    let queued = "      {minReplicas: 1, maxReplicas: 8, metrics: [{queueLength: 5}, {queueAge: {queue: jobs, max: 30s}}, {queueWait: 10s}]}\n";
+    let queued = file(queued, false) + "queues: {jobs: {deliver: {service: api, path: /}, timeout: 30s}}\n";
+    for text in [file(MANY, true), file(flow, false), file(promised, true), queued] {
         let own = platform(&text);
         let name = skala_types::ServiceName::from("api");
         let policy = own.services[&name].policy().unwrap().unwrap();

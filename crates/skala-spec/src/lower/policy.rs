@@ -102,10 +102,11 @@ fn promised(service: &Service, a: &Autoscaling) -> Vec<MetricEntry> {
     std::iter::once(MetricSpec::Latency { quantile, target: latency }.into()).chain(cpu).collect()
 }
 
-/// Queues that the service works on and that no metric is about.
+/// Queues that bring the service work and that no metric is about.
 fn wakes_by(service: &Service, metrics: &[MetricEntry]) -> Vec<Text> {
     let measured = |queue: &str| metrics.iter().any(|m| matches!(&m.what, MetricSpec::Queue { name, .. } if **name == *queue));
-    service.works_on.iter().map(|works| works.queue.as_str()).filter(|queue| !measured(queue)).map(Text::from).collect()
+    let all = service.works_on.iter().map(|works| &works.queue).chain(&service.woken_by);
+    all.map(String::as_str).filter(|queue| !measured(queue)).map(Text::from).collect()
 }
 
 /// Lengths of the queues that the service works on.

@@ -118,6 +118,12 @@ impl Platform {
                 service.works_on.push(WorksOn { queue: name.clone(), tasks_per_replica });
             }
         }
+        for http in self.schedules.values().filter_map(|schedule| schedule.http.as_ref()) {
+            let queue = http.hidden_queue();
+            if let Some(service) = self.services.get_mut(&http.service).filter(|s| !s.woken_by.contains(&queue)) {
+                service.woken_by.push(queue);
+            }
+        }
     }
 
     /// Names of the file's overlays.

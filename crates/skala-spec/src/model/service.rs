@@ -83,6 +83,10 @@ pub struct Service {
     #[serde(skip)]
     #[schemars(skip)]
     pub works_on: Vec<WorksOn>,
+    /// Hidden queues whose tasks it gets besides: requests of schedules. They wake it; filled in when the file is loaded.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub woken_by: Vec<String>,
     /// How long it works on a request, on average, by `capacity`; filled in when the file is loaded.
     #[serde(skip)]
     #[schemars(skip)]
@@ -114,6 +118,7 @@ impl Default for Service {
             promise: None,
             start_up: None,
             works_on: Vec::new(),
+            woken_by: Vec::new(),
             service_time: None,
         }
     }

@@ -233,3 +233,13 @@ fn money_of_schedules() {
         "#]],
     );
 }
+
+#[test]
+fn a_request_of_a_schedule_wakes_its_service() {
+    let text = "platform: p\nservices: {api: {command: [./api, $PORT], concurrency: 2, autoscaling: {minReplicas: 0, maxReplicas: 3, metrics: [{concurrency: 2}]}}}\n\
+                schedules: {a: {every: 1m, http: {service: api, path: /a}}, b: {every: 2m, http: {service: api, path: /b}}}\n";
+    let loaded = load_in(text, None);
+    assert_eq!(listing(&loaded), "");
+    let policy = loaded.platform.expect("sound").services["api"].policy().expect("run").expect("sound");
+    assert_eq!(policy.spec().wakes_by, ["schedules.api".into()]);
+}

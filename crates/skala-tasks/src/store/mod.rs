@@ -2,6 +2,9 @@
 //!
 //! Decides: nothing. A store keeps what [`skala_queue::Change`]s say, all of a commit or none of it, and refuses to write for a leader
 //!   that has been replaced.
+//! Invariants: a change of a task that is not there does nothing; an id, an effect in another task, or an occurrence that is there already
+//!   is a [`StoreError::Conflict`] (an occurrence that was only buffered may fire once). Of an ended task whose time is over a key with a
+//!   window keeps the row, without body and result, until the window ends; a task that an unfinished one waits for is kept whole.
 //! Tested: `tests/it/conformance`, the same suite for every store.
 
 mod layered;
@@ -156,7 +159,8 @@ pub trait Store: Send {
     /// Writes changes, all or none, in order. Returns once they survive what `durability` names.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], [`StoreError::Full`] with nothing written; [`StoreError::Broken`] when that is not sure.
+    /// [`StoreError::Fenced`], [`StoreError::Full`], [`StoreError::Busy`], [`StoreError::Conflict`] with nothing written;
+    /// [`StoreError::Broken`] when that is not sure.
     fn commit(&mut self, changes: &[Change], durability: Durability) -> Result<(), StoreError>;
 
     /// Forgets ended tasks whose time is over, or that are more than their queue keeps, effects and firings that are too old. Bounded

@@ -10,6 +10,7 @@
 mod celery;
 mod events;
 mod offload;
+mod schedules;
 mod signals;
 mod start;
 mod status;
@@ -24,6 +25,7 @@ use skala_queue::QueueId;
 use skala_spec::{Delivery, TaskQueue};
 use skala_tasks::deliver::command::Commands;
 use skala_tasks::deliver::push::Push;
+use skala_tasks::schedules::ScheduleRunner;
 use skala_tasks::{Role, Tasks};
 use skala_types::ServiceName;
 use tokio::sync::Notify;
@@ -57,6 +59,7 @@ pub struct Routed {
 struct Deliverers {
     pushes: Vec<Push>,
     commands: Vec<Commands>,
+    schedules: Option<ScheduleRunner>,
     watchers: Vec<JoinHandle<()>>,
 }
 
@@ -95,6 +98,9 @@ impl TaskSide {
     /// Ends in order: nothing new is given out, running attempts finish within `grace`, the rest is handed back and written down.
     pub async fn stop(&self, grace: Duration) {
         let deliverers = std::mem::take(&mut *self.deliverers.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(schedules) = deliverers.schedules {
+            schedules.stop();
+        }
         let pushes = deliverers.pushes.into_iter().map(|push| push.stop(grace));
         let commands = deliverers.commands.into_iter().map(|commands| commands.stop(grace));
         futures_util::join!(futures_util::future::join_all(pushes), futures_util::future::join_all(commands));

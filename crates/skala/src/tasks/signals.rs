@@ -13,11 +13,11 @@ use skala_types::{Sampled, Time};
 use super::TaskSide;
 
 impl TaskSide {
-    /// The queues that a service works on, as they are now.
+    /// The queues that bring a service work, hidden ones too, as they are now.
     pub fn observe(&self, service: &str, start_up: Duration, now: Time) -> Vec<SignalObservation> {
         let failure = self.not_leading();
         let stats = self.tasks.stats();
-        let each = self.of(service).filter(|(routed, _)| !routed.queue.hidden).map(|(routed, id)| {
+        let each = self.of(service).map(|(routed, id)| {
             let found = stats.iter().find(|(name, _)| name.as_str() == routed.name());
             match (found, &failure) {
                 (Some((_, stats)), _) => observation(routed.name(), stats, self.tasks.due_within(id, start_up), now),

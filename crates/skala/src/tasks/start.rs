@@ -17,7 +17,7 @@ use skala_tasks::{StartError, TaskClock, Tasks, TasksConfig};
 use skala_types::{ReplicaId, ServiceName};
 
 use super::celery::Brokers;
-use super::{Deliverers, Routed, TaskSide, ticket};
+use super::{Deliverers, Routed, TaskSide, schedules, ticket};
 use crate::lower::{self, Stations};
 
 /// Variables by which a replica finds the tasks.
@@ -117,7 +117,7 @@ fn deliverers(
         Ok(Push::start(Arc::clone(tasks), Arc::clone(station), routes))
     };
     let pushes = routes.into_iter().map(push).collect::<anyhow::Result<_>>()?;
-    Ok(Deliverers { pushes, commands, watchers: Vec::new() })
+    Ok(Deliverers { pushes, commands, schedules: schedules::start(platform, tasks)?, watchers: Vec::new() })
 }
 
 /// What a worker must know of the tasks.

@@ -125,6 +125,13 @@ pub struct HttpTarget {
     pub timeout: Dur,
 }
 
+impl HttpTarget {
+    /// The queue that its requests go through: no queue of the file can have a `.` in its name.
+    pub fn hidden_queue(&self) -> String {
+        format!("schedules.{}", self.service)
+    }
+}
+
 /// Method of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -28,6 +28,9 @@ use crate::deliver::{Ending, Source};
 
 /// A reused connection that breaks so soon after a request was sent had been closed before.
 const STALE: Duration = Duration::from_millis(50);
+/// How long a connection that broke midway waits before it speaks for its replica: when the process has died, whoever supervises it
+/// says so within this, with the exit code and the last lines, and what is said here is void.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 /// How long a lane waits for its next attempt. Below the five seconds after which common servers close idle connections.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -99,6 +102,9 @@ async fn make<S: Source>(shared: &Shared<S>, connection: &mut Option<Connection>
         }
     };
     lease.finish(outcome);
+    if matches!(&ending, Some(Ending::Failed { death, .. }) if death.cause == Cause::Lost) {
+        tokio::time::sleep(LAST_WORDS).await;
+    }
     if let Some(ending) = ending {
         let _ = shared.endings.send(Settled { hold, ending }).await;
     }

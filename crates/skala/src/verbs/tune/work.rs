@@ -92,7 +92,9 @@ impl Work {
             let help = format!("add `objectives: {{{name}: {{latency: {{p95: 500ms}}}}}}` with what is promised");
             return Err(wrong(format!("{name} has no objective, so nothing can be better or worse"), &help));
         }
-        let service = platform.services.get(name).cloned().expect("a service of the scenario is one of the platform");
+        let mut service = platform.services.get(name).cloned().expect("a service of the scenario is one of the platform");
+        // Requests of schedules are not simulated.
+        service.woken_by.clear();
         let knobs = tune::knobs(&service);
         if knobs.is_empty() {
             return Err(wrong(

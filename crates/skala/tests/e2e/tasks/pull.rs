@@ -54,7 +54,7 @@ fn a_worker_that_is_killed_loses_its_task_to_another_long_before_its_lease_ends(
 
 #[test]
 fn workers_come_from_zero_and_are_not_stopped_at_work() {
-    let elastic = "autoscaling: {minReplicas: 0, maxReplicas: 2, metrics: [{queueLength: 1}], \
+    let elastic = "autoscaling: {minReplicas: 0, maxReplicas: 2, metrics: [{queueLength: 1}], cooldown: 0s, \
                    behavior: {scaleDown: {stabilizationWindowSeconds: 0}}}";
     let mut skala = skala(&pulled(elastic));
     skala.write("worker.py", WORKER);

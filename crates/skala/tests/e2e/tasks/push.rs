@@ -8,7 +8,7 @@ use skala_testkit::wait::until;
 
 use super::{await_done, batch, effects, ids, pushed, queue};
 
-const ELASTIC: &str = "autoscaling: {minReplicas: 0, maxReplicas: 3, metrics: [{queueLength: 10}], \
+const ELASTIC: &str = "autoscaling: {minReplicas: 0, maxReplicas: 3, metrics: [{queueLength: 10}], cooldown: 1s, \
                        behavior: {scaleDown: {stabilizationWindowSeconds: 1}}}";
 
 #[test]

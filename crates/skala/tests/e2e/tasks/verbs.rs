@@ -1,5 +1,7 @@
 //! The verbs of tasks and schedules.
 
+use std::time::Duration;
+
 use skala_testkit::skala::PATIENCE;
 use skala_testkit::wait::until;
 
@@ -81,4 +83,24 @@ fn the_next_times_of_schedules_need_no_running_skala() {
     assert_eq!(found["schedules"][1]["paused"], true);
     let ran = skala.run(&["schedules", "next", "weekly"]);
     assert!(ran.code == Some(1) && ran.stderr.contains("the file has: nightly, often"), "{ran:?}");
+}
+
+#[test]
+fn a_schedule_fires_pauses_and_tells_of_it() {
+    let mut skala =
+        pushed("replicas: 1", "concurrencyPerReplica: 2", "schedules:\n  tick: {every: 1s, queue: work, body: {n: 1}}\n");
+    skala.up_ready("worker", 1);
+    until("it fired twice", PATIENCE, || (effects(skala.folder()).len() >= 2).then_some(()));
+    skala.ok(&["schedules", "pause", "tick"]);
+    let fired = || skala.json(&["schedules", "history", "tick", "-n", "1000"])["runs"].as_array().map_or(0, Vec::len);
+    let before = fired();
+    assert!(before >= 2, "{before}");
+    std::thread::sleep(Duration::from_millis(2500)); // two of its periods, in which nothing may come
+    assert_eq!(fired(), before, "it pauses");
+    skala.ok(&["schedules", "run", "tick"]);
+    until("it ran by hand", PATIENCE, || (fired() > before).then_some(()));
+    skala.ok(&["schedules", "resume", "tick"]);
+    until("it fires again", PATIENCE, || (fired() > before + 1).then_some(()));
+    skala.ok(&["schedules", "list"]);
+    skala.down();
 }
