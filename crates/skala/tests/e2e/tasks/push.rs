@@ -56,11 +56,8 @@ fn nothing_that_was_acknowledged_is_lost_when_skala_is_killed() {
 
 #[test]
 fn a_worker_that_dies_costs_a_lease_and_its_last_words_are_kept() {
-    let mut skala = pushed(
-        "replicas: 1\n    restart: {initial: 100ms}",
-        "lease: 5s, retry: {initial: 100ms, attempts: 3, losses: 3}",
-        "",
-    );
+    let mut skala =
+        pushed("replicas: 1\n    restart: {initial: 100ms}", "lease: 5s, retry: {initial: 100ms, attempts: 3, losses: 3}", "");
     skala.up_ready("worker", 1);
     let task = skala.json(&["tasks", "enqueue", "work", "--body", "{\"die\": true}", "--wait", "60s"]);
     assert_eq!(task["tasks"][0]["state"], "done", "{task}");
