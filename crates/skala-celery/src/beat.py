@@ -43,26 +43,26 @@ def field(original, expanded, lowest, highest):
 
 def when(s):
     if isinstance(s, (int, float)):
-        return {"kind": "interval", "seconds": float(s), "relative": False}
+        return {"type": "interval", "seconds": float(s)}
     if hasattr(s, "total_seconds"):
-        return {"kind": "interval", "seconds": s.total_seconds(), "relative": False}
+        return {"type": "interval", "seconds": s.total_seconds()}
     if isinstance(s, crontab):
         return {
-            "kind": "crontab",
+            "type": "crontab",
             "minute": field(s._orig_minute, s.minute, 0, 59),
             "hour": field(s._orig_hour, s.hour, 0, 23),
-            "dayOfMonth": field(s._orig_day_of_month, s.day_of_month, 1, 31),
-            "month": field(s._orig_month_of_year, s.month_of_year, 1, 12),
-            "dayOfWeek": field(s._orig_day_of_week, s.day_of_week, 0, 6),
+            "day_of_month": field(s._orig_day_of_month, s.day_of_month, 1, 31),
+            "month_of_year": field(s._orig_month_of_year, s.month_of_year, 1, 12),
+            "day_of_week": field(s._orig_day_of_week, s.day_of_week, 0, 6),
         }
     if isinstance(s, solar):
-        return {"kind": "other", "name": "solar " + s.event}
+        return {"type": "solar", "event": s.event}
     if type(s) is schedule:
-        return {"kind": "interval", "seconds": s.run_every.total_seconds(), "relative": bool(s.relative)}
-    return {"kind": "other", "name": type(s).__name__}
+        return {"type": "interval", "seconds": s.run_every.total_seconds()}
+    return {"type": "other", "name": type(s).__name__}
 
 
-entries = []
+entries = {}
 for name, entry in sorted(app.conf.beat_schedule.items(), key=lambda e: str(e[0])):
     options = dict(entry.get("options") or {})
     try:
@@ -70,14 +70,13 @@ for name, entry in sorted(app.conf.beat_schedule.items(), key=lambda e: str(e[0]
         options.setdefault("queue", route.get("queue") or app.conf.task_default_queue)
     except Exception:
         options.setdefault("queue", app.conf.task_default_queue)
-    entries.append({
-        "name": str(name),
+    entries[str(name)] = {
         "task": entry["task"],
         "args": plain(entry.get("args") or []),
         "kwargs": plain(entry.get("kwargs") or {}),
         "options": plain(options),
         "schedule": when(entry["schedule"]),
-    })
+    }
 
 zone = str(app.timezone) if app.conf.timezone else "UTC"
 json.dump({"timezone": zone, "entries": entries}, out)

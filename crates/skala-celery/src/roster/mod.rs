@@ -35,6 +35,8 @@ const LEAVER: &str = " (left)";
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long the leases of a worker that left are kept: it may have been killed while it finished.
 const FINISH: Duration = Duration::from_secs(3600);
+/// How long a heartbeat counts; Celery sends one every 2 s.
+const HEARD: Duration = Duration::from_secs(10);
 /// Workers whose words are remembered.
 const SPEAK: usize = 10_000;
 
@@ -98,6 +100,8 @@ struct Worker {
     answered: Time,
     /// Since when it has no connection.
     gone: Option<Time>,
+    /// When the last question was sent that it and all others answered.
+    complete: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,10 +116,11 @@ pub struct Roster {
     workers: BTreeMap<String, Worker>,
     tasks: BTreeMap<String, (String, Held)>,
     lost: BTreeMap<String, Lost>,
-    deaths: Vec<Time>,
+    /// When somebody died, and when the last question was sent that it and all others answered.
+    deaths: Vec<(Time, Option<Time>)>,
     reported: BTreeMap<String, Time>,
     /// Workers that say that they live, and so would also say that they leave.
-    speak: BTreeSet<String>,
+    speak: BTreeMap<String, Time>,
     /// Workers that said that they leave, and when.
     left: BTreeMap<String, Time>,
     /// When the last question was sent that every reached worker answered.
@@ -143,7 +148,8 @@ impl Roster {
 
     /// Somebody who supervises a worker saw it end.
     pub fn died(&mut self, now: Time, host: Option<&str>) {
-        self.deaths.push(now);
+        let worker = host.and_then(|host| self.workers.get(host));
+        self.deaths.push((now, worker.map_or(self.complete, |worker| worker.complete)));
         if self.deaths.len() > DEATHS {
             self.deaths.remove(0);
         }
@@ -179,9 +185,9 @@ impl Roster {
     }
 
     /// A worker says that it lives.
-    pub fn lives(&mut self, host: &str) {
-        if self.speak.len() < SPEAK {
-            self.speak.insert(host.to_owned());
+    pub fn lives(&mut self, now: Time, host: &str) {
+        if self.speak.len() < SPEAK || self.speak.contains_key(host) {
+            self.speak.insert(host.to_owned(), now);
         }
     }
 
@@ -191,6 +197,7 @@ impl Roster {
             return;
         }
         self.left.insert(host.to_owned(), now);
+        self.speak.remove(host);
         self.workers.remove(host);
         for (holder, _) in self.tasks.values_mut().filter(|(holder, _)| holder == host) {
             *holder = leaver(host);
@@ -249,8 +256,15 @@ impl Roster {
             self.lost.remove(&task.id);
             self.tasks.insert(task.id.clone(), (host.clone(), task));
         }
-        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None });
+        let worker = self.workers.entry(host).or_insert(Worker { answered: asked, gone: None, complete: None });
         (worker.answered, worker.gone) = (asked, None);
+        worker.complete = if self.silent == 0 { Some(asked) } else { worker.complete };
+    }
+
+    /// Whether some worker says that it lives and does not answer questions.
+    fn is_deaf(&self, now: Time) -> bool {
+        let mut speak = self.speak.iter().filter(|(_, heard)| now.since(**heard) <= HEARD);
+        speak.any(|(host, _)| !self.workers.contains_key(host))
     }
 
     /// Whether a worker that left should have finished long ago.
@@ -269,7 +283,7 @@ impl Roster {
             }
         }
         for host in gone {
-            if self.speak.contains(&host) {
+            if self.speak.contains_key(&host) {
                 self.died(asked, Some(&host));
             } else {
                 self.workers.remove(&host);
@@ -286,8 +300,14 @@ impl Roster {
         if self.silent > 0 || limited {
             return Verdict::Renew;
         }
-        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not.
-        let death = self.deaths.iter().rev().find(|death| **death >= entry.seen);
+        // Nobody has it. If a worker died after it was delivered, that one had it, once all others have said that they do not;
+        // but not if all had said so before the death, too: then somebody has it who is never asked.
+        let may_be =
+            |(death, complete): &&(Time, Option<Time>)| *death >= entry.seen && complete.is_none_or(|at| at <= entry.seen);
+        let death = self.deaths.iter().rev().find(may_be).map(|(death, _)| death);
+        if self.is_deaf(now) {
+            return Verdict::Leave;
+        }
         let asked = death.and_then(|death| self.complete.filter(|asked| *asked > *death));
         match (death, asked) {
             (Some(death), Some(asked)) if asked.since(*death) >= limits.dead_after => Verdict::Restore,

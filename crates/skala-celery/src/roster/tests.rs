@@ -19,13 +19,13 @@ fn look(roster: &mut Roster, second: u64, reached: usize, answers: &[(&str, &[&s
     let held = answers.iter().map(|(host, ids)| ((*host).to_owned(), ids.iter().map(|id| held(id)).collect()));
     let answers = Answers { asked: at(second), reached, answered: answers.len(), held: held.collect() };
     roster.heard(at(second), answers, &LIMITS);
-    answers_speak(roster);
+    answers_speak(roster, second);
 }
 
 /// All workers say that they live.
-fn answers_speak(roster: &mut Roster) {
+fn answers_speak(roster: &mut Roster, second: u64) {
     let hosts: Vec<String> = roster.workers().map(|(host, _)| host.to_owned()).collect();
-    hosts.iter().for_each(|host| roster.lives(host));
+    hosts.iter().for_each(|host| roster.lives(at(second), host));
 }
 
 #[test]
@@ -163,4 +163,30 @@ fn a_successor_of_the_same_name_does_not_take_over_what_its_predecessor_finishes
     assert_eq!(verdict(&roster, 3700, &Entry { seen: at(3000), ..entry("t", 0) }), Verdict::Leave);
     roster.died(at(100), Some("a"));
     assert_eq!(verdict(&roster, 100, &entry("t", 0)), Verdict::Restore);
+}
+
+#[test]
+fn what_a_worker_has_that_is_never_asked_is_not_given_back_for_anothers_death() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 1, &[("a", &[])]);
+    look(&mut roster, 3, 1, &[("a", &[])]);
+    roster.died(at(4), Some("a"));
+    look(&mut roster, 10, 1, &[("b", &[])]);
+    assert_eq!(verdict(&roster, 10, &entry("t", 1)), Verdict::Leave, "all had said so before the death");
+    assert_eq!(verdict(&roster, 10, &entry("u", 4)), Verdict::Restore, "it came after that");
+    roster.lives(at(10), "deaf");
+    assert_eq!(verdict(&roster, 10, &entry("u", 4)), Verdict::Leave, "somebody may have it who does not answer");
+}
+
+#[test]
+fn what_a_busy_solo_worker_never_told_of_is_given_back_when_it_is_dead() {
+    let mut roster = Roster::default();
+    look(&mut roster, 0, 2, &[("a", &[]), ("b", &[])]);
+    look(&mut roster, 3, 2, &[("b", &[])]);
+    for second in [6, 9, 12] {
+        look(&mut roster, second, 1, &[("b", &[])]);
+        assert_ne!(verdict(&roster, second, &entry("t", 1)), Verdict::Restore, "{second}");
+    }
+    look(&mut roster, 18, 1, &[("b", &[])]);
+    assert_eq!(verdict(&roster, 18, &entry("t", 1)), Verdict::Restore);
 }

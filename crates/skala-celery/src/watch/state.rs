@@ -155,7 +155,7 @@ impl State {
     pub(super) fn hear(&mut self, word: Word) {
         let now = self.clock.now();
         match word {
-            Word::Lives(host) => self.roster.lives(&host),
+            Word::Lives(host) => self.roster.lives(now, &host),
             Word::Leaves(host) => self.roster.leaves(now, &host),
             Word::Missed => self.roster.missed(),
             Word::Ended(host) => self.ended(now, Some(host)),

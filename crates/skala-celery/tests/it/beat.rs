@@ -15,19 +15,13 @@ async fn a_schedule_is_read_without_pickle() {
     );
     std::fs::write(app.folder.path().join("wrapped.py"), wrapper).unwrap();
     let schedule = beat::read(&app.python(), app.folder.path(), "wrapped:app").await.unwrap();
-    let rows = schedule.entries.iter().map(|e| {
-        format!(
-            "{} {} {:?} {:?} queue={} priority={} expires={:?} {:?} {:?} {:?}",
-            e.name, e.task, e.cron, e.every, e.queue, e.priority, e.expires, e.args, e.kwargs, e.notes
-        )
-    });
+    let rows = schedule.entries.iter().map(|(name, entry)| format!("{name} {entry}"));
     expect![[r#"
         Europe/Berlin
-        nightly app.add Some("0 2 * * *") None queue=celery priority=0 expires=None [Number(1), Number(2)] {} []
-        often app.add None Some(30.0) queue=celery priority=0 expires=Some(10.0) [] {"x": Number(1), "y": Number(2)} []
-        weekly app.mail Some("*/15 8,9 * * mon-fri") None queue=email priority=3 expires=None [] {} []
-    "#]]
-    .assert_eq(&format!("{}\n{}\n", schedule.timezone, rows.collect::<Vec<_>>().join("\n")));
+        nightly {"task":"app.add","args":[1,2],"kwargs":{},"options":{"queue":"celery"},"schedule":{"type":"crontab","minute":"0","hour":"2","day_of_month":"*","month_of_year":"*","day_of_week":"*"}}
+        often {"task":"app.add","args":[],"kwargs":{"x":1,"y":2},"options":{"expires":10,"queue":"celery"},"schedule":{"type":"interval","seconds":30.0}}
+        weekly {"task":"app.mail","args":[],"kwargs":{},"options":{"priority":3,"queue":"email"},"schedule":{"type":"crontab","minute":"*/15","hour":"8,9","day_of_month":"*","month_of_year":"*","day_of_week":"mon-fri"}}
+    "#]].assert_eq(&format!("{}\n{}\n", schedule.timezone, rows.collect::<Vec<_>>().join("\n")));
 }
 
 #[tokio::test]

@@ -94,3 +94,15 @@ async fn a_worker_that_ends_in_order_finishes_its_task_alone() {
         assert_eq!((count("begin"), watcher.view().leases.restored), (1, 0), "{release} {pool}");
     }
 }
+
+#[tokio::test]
+async fn workers_that_share_a_name_keep_their_tasks() {
+    let app = App::new("57", &[("VISIBILITY", "3")]);
+    let watcher = watcher(&app, Duration::from_secs(1));
+    let _first = app.worker("same", &["--pool", "prefork", "-c", "1"]).await;
+    let _second = app.worker("same", &["--pool", "prefork", "-c", "1"]).await;
+    app.eval("slow.delay(7)\nslow.delay(7)", "1").await;
+    let count = |text: &str| app.notes().iter().filter(|n| n.starts_with(text)).count();
+    app.until("both have ended", async || (count("end") == 2).then_some(())).await;
+    assert_eq!((count("begin"), watcher.view().leases.restored), (2, 0));
+}

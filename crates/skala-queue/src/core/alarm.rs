@@ -1,7 +1,7 @@
 //! Alarms of queues that are too long or too old.
 //!
 //! Method: hysteresis: raised above a threshold, lowered at four fifths of it, so that a queue that hovers there is not told of at each task.
-//! Tested: `tests/it/alarms.rs`.
+//! Tested: `tests/it/time.rs`.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a cancelled task that runs ends when its worker says so, or after the grace, or with its lease; that it was called off is
 //!   durable at once.
-//! Tested: `tests/it/cancel.rs`.
+//! Tested: `tests/it/time.rs`.
 
 use super::recent::Said;
 use super::slab::NONE;

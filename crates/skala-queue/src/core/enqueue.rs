@@ -2,7 +2,7 @@
 //!
 //! Decides: whether a batch is taken in, all of it or nothing; which of its tasks are known by their keys.
 //! Method: look at everything first, change nothing; then no step can fail.
-//! Tested: `tests/it/enqueue.rs`, `tests/it/keys.rs`.
+//! Tested: `tests/it/limits.rs`, `tests/it/keys.rs`.
 
 use std::time::Duration;
 

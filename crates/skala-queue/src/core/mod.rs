@@ -171,25 +171,26 @@ impl Core {
         }
         for settings in queues {
             match self.names.get(&settings.name) {
-                Some(id) => self.queues[usize::from(id.0)].set(settings, now.at),
+                Some(id) => self.set_queue(*id, settings, now),
                 None => {
                     self.add_queue(settings, false);
                 }
             }
         }
-        self.weigh_tenants();
         self.lots.end_all();
         for id in 0..self.queues() {
             self.wake(QueueId(id));
         }
     }
 
-    /// Gives tenants their weights anew.
-    fn weigh_tenants(&mut self) {
-        for queue in &mut self.queues {
-            for tenant in 0..self.tenants.numbers() {
-                let weight = queue.settings.weights.get(self.tenants.name(tenant)).copied().unwrap_or(1);
-                queue.ready.set_weight(tenant, weight);
+    fn set_queue(&mut self, id: QueueId, settings: QueueSettings, now: Now) {
+        let queue = &mut self.queues[usize::from(id.0)];
+        let before = std::mem::take(&mut queue.settings.weights);
+        queue.set(settings, now.at);
+        let Queue { settings, ready, .. } = queue;
+        for name in before.keys().chain(settings.weights.keys()) {
+            if let Some(tenant) = self.tenants.find(name) {
+                ready.set_weight(tenant, settings.weights.get(name).copied().unwrap_or(1));
             }
         }
     }

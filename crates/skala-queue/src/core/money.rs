@@ -7,7 +7,7 @@
 //! Invariants: nothing is lost and nothing fails by a ceiling.
 //! Tested: `tests/it/money.rs`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use skala_types::Time;
 
@@ -23,6 +23,8 @@ const BACK_AT_ONCE: usize = 16;
 pub(super) struct Lots {
     by_account: BTreeMap<Account, u32>,
     lots: BTreeMap<u32, Lot>,
+    /// When their windows end.
+    ends: BTreeSet<(Time, u32)>,
     next: u32,
 }
 
@@ -47,16 +49,23 @@ impl Lots {
         for lot in self.lots.values_mut() {
             lot.until = Time::ZERO;
         }
+        self.ends = self.lots.keys().map(|number| (Time::ZERO, *number)).collect();
     }
 
     /// When the next window ends.
     pub(super) fn next_end(&self) -> Option<Time> {
-        self.lots.values().map(|lot| lot.until).min()
+        self.ends.first().map(|end| end.0)
+    }
+
+    /// A lot whose window has ended.
+    fn over(&self, wall: Time) -> Option<u32> {
+        self.ends.first().filter(|end| end.0 <= wall).map(|end| end.1)
     }
 
     fn remove(&mut self, number: u32) -> Option<Lot> {
         let lot = self.lots.remove(&number)?;
         self.by_account.remove(&lot.account);
+        self.ends.remove(&(lot.until, number));
         Some(lot)
     }
 }
@@ -124,6 +133,7 @@ impl Core {
         let Exceeded { account, text, until, .. } = exceeded;
         self.tell(CoreEvent::Parked { queue, parked: true, text: format!("{text}; until {until}") });
         self.lots.by_account.insert(account.clone(), number);
+        self.lots.ends.insert((until, number));
         self.lots.lots.insert(number, Lot { account, queue, text, until, tasks: VecDeque::new() });
         number
     }
@@ -178,8 +188,7 @@ impl Core {
     /// Windows that have ended give their tasks back, at most `most` of them.
     pub(super) fn end_windows(&mut self, most: usize, now: Now) {
         for _ in 0..most {
-            let over = self.lots.lots.iter().find(|(_, lot)| lot.until <= now.wall).map(|(number, _)| *number);
-            let Some(number) = over else { return };
+            let Some(number) = self.lots.over(now.wall) else { return };
             self.bring_back(number, now);
         }
     }

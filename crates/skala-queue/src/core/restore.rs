@@ -2,7 +2,7 @@
 //!
 //! Method: rows in the order of ids, so that parents are there before their children. Leases are void; what was ready or parked is ready;
 //!   a task of a queue that is no more keeps a place, paused.
-//! Tested: `tests/it/restore.rs`, and by the model, which crashes at any point.
+//! Tested: `tests/it/histories.rs` crashes at any point.
 
 use super::recent::{Last, Said};
 use super::{Core, Now, QueueId, Row};

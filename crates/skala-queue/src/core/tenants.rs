@@ -42,11 +42,6 @@ impl Tenants {
         self.secret
     }
 
-    /// Numbers are below it.
-    pub(super) fn numbers(&self) -> u32 {
-        self.list.len() as u32
-    }
-
     pub(super) fn name(&self, number: u32) -> &Text {
         &self.list[number as usize].name
     }

@@ -1,7 +1,7 @@
 //! What time alone brings about.
 //!
 //! Method: four heaps of times; entries that no longer hold are passed over. Bounded work per call.
-//! Tested: `tests/it/leases.rs`, `tests/it/expiry.rs`, and by the model.
+//! Tested: `tests/it/leases.rs`, `tests/it/time.rs`, and by the model.
 
 use std::time::Duration;
 

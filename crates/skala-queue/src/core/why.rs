@@ -1,7 +1,7 @@
 //! Why a task does not run.
 //!
 //! Decides: nothing; names the first reason that applies, in the order in which the core asks them.
-//! Tested: `tests/it/why.rs`.
+//! Tested: `tests/it/limits.rs`.
 
 use std::time::Duration;
 

@@ -8,6 +8,9 @@ use skala_types::Time;
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// Slots for which memory is kept when the lists are empty.
+const LARGE: usize = 1 << 16;
+
 /// All lists of one queue, by slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links(Vec<Link>);
@@ -24,6 +27,11 @@ const FREE: Link = Link { since: Time::ZERO, prev: NONE, next: NONE, lane: NONE 
 const _: () = assert!(size_of::<Link>() <= 24);
 
 impl Links {
+    /// Whether there is memory worth giving back.
+    pub(super) fn is_large(&self) -> bool {
+        self.0.len() > LARGE
+    }
+
     /// Puts a slot between two neighbours of a lane's list.
     pub(super) fn insert(&mut self, slot: u32, lane: u32, since: Time, prev: u32, next: u32) {
         let index = slot as usize;

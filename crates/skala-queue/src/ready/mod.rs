@@ -343,8 +343,18 @@ impl Ready {
         if before == NONE {
             self.settle(tenant, now);
         }
+        if self.len == 0 && self.links.is_large() {
+            self.give_memory_back();
+        }
     }
 
+    /// After a long backlog: nothing is in any list.
+    fn give_memory_back(&mut self) {
+        (self.links, self.lanes, self.free_lanes) = (Links::default(), Vec::new(), NONE);
+        (self.rises, self.oldest) = (Marks::default(), Marks::default());
+    }
+
+    /// Keeps the index of heads by age.
     fn set_head(&mut self, lane: u32, head: u32) {
         self.lanes[lane as usize].head = head;
         if head != NONE {

@@ -342,3 +342,15 @@ fn a_forgotten_number_is_a_new_tenant() {
     ready.forget(TenantIndex(0));
     assert_eq!((ready.tenants[0].weight, ready.tenants[0].finish.len()), (1, 0));
 }
+
+#[test]
+fn a_long_backlog_leaves_no_memory_behind() {
+    let mut ready = Ready::new(AGING);
+    for turn in 0..2 {
+        for n in 0..100_000u32 {
+            ready.push(n, TenantIndex(n % 7), (n % 3) as u8, at(u64::from(n)), at(u64::from(n)));
+        }
+        assert_eq!(drain(&mut ready, at(100_000 + turn)).len(), 100_000);
+        assert!(ready.lanes.is_empty() && !ready.links.is_large() && ready.oldest().is_none());
+    }
+}

@@ -153,6 +153,9 @@ fn read_schedule(schedule: &Exports, zone: &str) -> Result<Timetable, String> {
     }
 }
 
+/// More numbers than this are written as ranges where they follow one another.
+const MOST_NUMBERS: usize = 12;
+
 /// What a field of a crontab may hold.
 struct Range {
     least: u32,
@@ -167,17 +170,39 @@ const MONTHS: Range =
     Range { least: 1, most: 12, names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"] };
 const WEEKDAYS: Range = Range { least: 0, most: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
 
-/// A field as cron writes it.
+/// A field as cron writes it. That it is open says what happens when clocks change, so `*/15` stays; else numbers, which are written
+/// as ranges only where they are many.
 fn field(name: &str, field: &Field, range: &Range) -> Result<String, String> {
     let text = flatten(field);
-    let set = range.read(&text).ok_or_else(|| format!("{name} `{text}` is not a crontab field"))?;
-    let whole = set.len() as u32 == range.most - range.least + 1;
-    // That a field is open says what happens when clocks change.
-    match text.trim() {
-        _ if whole => Ok("*".to_owned()),
-        step if step.starts_with("*/") => Ok(step.to_owned()),
-        _ => Ok(set.iter().map(u32::to_string).collect::<Vec<_>>().join(",")),
+    let text = text.trim();
+    let set = range.read(text).ok_or_else(|| format!("{name} `{text}` is not a crontab field"))?;
+    if set.len() as u32 == range.most - range.least + 1 {
+        return Ok("*".to_owned());
     }
+    if text.starts_with("*/") && !text.contains(',') {
+        return Ok(text.to_owned());
+    }
+    let least_run = if set.len() > MOST_NUMBERS { 3 } else { usize::MAX };
+    Ok(runs(&set).iter().map(|run| written(run, least_run)).collect::<Vec<_>>().join(","))
+}
+
+/// Numbers that follow one another.
+fn runs(set: &BTreeSet<u32>) -> Vec<Vec<u32>> {
+    let mut runs: Vec<Vec<u32>> = Vec::new();
+    for n in set {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|last| last + 1 == *n) => run.push(*n),
+            _ => runs.push(vec![*n]),
+        }
+    }
+    runs
+}
+
+fn written(run: &[u32], least_run: usize) -> String {
+    if run.len() >= least_run {
+        return format!("{}-{}", run[0], run[run.len() - 1]);
+    }
+    run.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn flatten(field: &Field) -> String {

@@ -106,6 +106,22 @@ fn arguments_and_options_are_kept_as_they_are() {
     expect![[r#"nightly app.work [Number(1), Object {"a": Null}] {"b": Number(2.5)} {"queue": String("slow"), "expires": Number(30)} 1"#]].assert_eq(&row);
 }
 
+/// Random crontabs, and the next four minutes (UTC) that lie in the sets into which `celery.schedules.crontab` of Celery 5.7 expands
+/// their fields.
+#[test]
+fn random_crontabs_have_the_times_that_celery_gives_them() {
+    let cases: Vec<(Value, Vec<String>)> = serde_json::from_str(include_str!("beat_cases.json")).expect("sound");
+    for (mut crontab, expected) in cases {
+        crontab["type"] = "crontab".into();
+        let export = serde_json::json!({"e": {"task": "t", "schedule": crontab}}).to_string();
+        let (taken, refused) = read_beat(&export, "UTC").expect("an object");
+        let after: Time = "2027-01-01T12:00:00Z".parse().expect("a time");
+        let found = taken.first().map(|entry| entry.timetable.next_shown(after, expected.len())).unwrap_or_default();
+        let found: Vec<String> = found.into_iter().map(|at| at[..16].to_owned()).collect();
+        assert_eq!(found, expected, "{crontab} {refused:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_export_is_too_strange_to_be_read(text in ".{0,80}", field in "[-*/,0-9a-z ]{0,12}") {

@@ -92,7 +92,8 @@ pub struct Step {
     /// The occurrence for which tasks are made, and how its firing is written down ([`Firing::tasks`] is the caller's to fill, and
     /// [`FiringOutcome::Refused`] its to say).
     pub fire: Option<Firing>,
-    /// Occurrences that are left out, to be written down.
+    /// Occurrences that are left out, or wait from now on, to be written down. One that waits stands here first, and comes again with
+    /// its outcome.
     pub left_out: Vec<Firing>,
     /// What is remembered from now on.
     pub row: ScheduleRow,
@@ -138,6 +139,8 @@ struct Entry {
     next: Option<Time>,
     /// Missed occurrences that are made up for.
     backlog: VecDeque<Time>,
+    /// One that waited, and does no longer.
+    dropped: Option<Time>,
     last_manual: Time,
     /// The row differs from the one that was written down, which happened then.
     dirty: bool,
@@ -216,10 +219,11 @@ impl Scheduler {
         entry.move_to(entry.through_at(now));
         entry.row.paused = paused;
         if paused {
-            entry.row.buffered = None;
+            entry.dropped = entry.row.buffered.take();
             entry.backlog.clear();
         }
-        Ok(entry.step(place, now))
+        let left_out = entry.take_dropped(now);
+        Ok(Step { left_out, ..entry.step(place, now) })
     }
 
     /// How a schedule stands.
@@ -250,7 +254,7 @@ impl Entry {
         let through = row.map_or(now, |row| row.through.max(now));
         let fresh = match known {
             Some(row) if !row.paused && !settings.paused => ScheduleRow { timetable, ..row },
-            Some(row) => ScheduleRow { through, timetable, ..row },
+            Some(row) => ScheduleRow { through, timetable, buffered: None, ..row },
             None => ScheduleRow { through, buffered: None, ..begins },
         };
         let next = settings.timetable.next(fresh.through);
@@ -259,6 +263,7 @@ impl Entry {
             row: fresh,
             next,
             backlog: VecDeque::new(),
+            dropped: row.and_then(|row| row.buffered).filter(|_| fresh.buffered.is_none()),
             last_manual: Time::ZERO,
             dirty: row != Some(fresh),
             written: Time::ZERO,
@@ -284,9 +289,13 @@ impl Entry {
 
     fn next_wake(&self, now: Time) -> Option<Time> {
         if self.is_paused() {
-            return if self.dirty { Some(self.written + PAUSED_EVERY) } else { self.next };
+            return match self.dropped {
+                Some(_) => Some(now),
+                None if self.dirty => Some(self.written + PAUSED_EVERY),
+                None => self.next,
+            };
         }
-        if self.dirty || !self.backlog.is_empty() {
+        if self.dirty || self.dropped.is_some() || !self.backlog.is_empty() {
             return Some(now);
         }
         let buffered = self.row.buffered.map(|_| now + BUFFERED_EVERY);
@@ -294,6 +303,9 @@ impl Entry {
     }
 
     fn due(&mut self, place: usize, now: Time, unfinished: &mut dyn FnMut(&str) -> bool) -> Option<Step> {
+        if self.dropped.is_some() {
+            return Some(Step { left_out: self.take_dropped(now), ..self.step(place, now) });
+        }
         if self.is_paused() {
             return self.due_in_pause(place, now);
         }
@@ -314,13 +326,17 @@ impl Entry {
             (true, Overlap::Cancel) => Step { cancel: true, ..self.fire(place, next, now) },
             (true, Overlap::Buffer) if self.row.buffered.is_none() => {
                 self.row.buffered = Some(next);
-                self.step(place, now)
+                Step { left_out: vec![self.firing(next, now, FiringOutcome::Buffered)], ..self.step(place, now) }
             }
             (true, _) => Step { left_out: vec![self.firing(next, now, FiringOutcome::Overlapped)], ..self.step(place, now) },
             (false, _) => self.fire(place, next, now),
         };
         step.left_out.splice(0..0, left_out);
         Some(step)
+    }
+
+    fn take_dropped(&mut self, now: Time) -> Vec<Firing> {
+        self.dropped.take().map(|at| self.firing(at, now, FiringOutcome::Overlapped)).into_iter().collect()
     }
 
     /// Occurrences pass by; now and then that is written down.

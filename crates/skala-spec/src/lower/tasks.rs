@@ -125,14 +125,13 @@ impl Platform {
 
     /// The queues in file order, then those through which schedules call services.
     pub fn task_queues(&self) -> Vec<TaskQueue> {
-        let visible = self.queues.iter().filter_map(|(name, queue)| self.task_queue(name, queue));
-        let mut all: Vec<TaskQueue> = visible.collect();
-        for (_, schedule) in &self.schedules {
-            let Some(http) = &schedule.http else { continue };
-            let name = Text::from(http.hidden_queue());
-            if !all.iter().any(|queue| *queue.settings.name == *name) {
-                all.push(self.hidden(name, http));
-            }
+        let mut ceilings = self.schedule_ceilings();
+        let visible = self.queues.iter().filter_map(|(name, queue)| task_queue(name, queue));
+        let called: BTreeMap<Text, &HttpTarget> =
+            self.schedules.values().filter_map(|s| s.http.as_ref()).map(|http| (http.hidden_queue().into(), http)).collect();
+        let mut all: Vec<TaskQueue> = visible.chain(called.into_iter().map(|(name, http)| hidden(name, http))).collect();
+        for queue in &mut all {
+            queue.settings.schedule_ceilings = ceilings.remove(&queue.settings.name).unwrap_or_default();
         }
         all
     }
@@ -148,30 +147,30 @@ impl Platform {
         of.map(|(name, _)| name.as_str())
     }
 
-    fn task_queue(&self, name: &str, queue: &Queue) -> Option<TaskQueue> {
-        let delivery = delivery(name, queue.deliver.way()?);
-        let mut settings = settings(name, queue);
-        if matches!(delivery, Delivery::Command { .. }) {
-            settings.per_instance = None;
+    /// By queue, the ceilings of the schedules that fill it.
+    fn schedule_ceilings(&self) -> BTreeMap<Text, BTreeMap<Text, Ceiling>> {
+        let mut all: BTreeMap<Text, BTreeMap<Text, Ceiling>> = BTreeMap::new();
+        for (name, schedule) in &self.schedules {
+            if let (Some(queue), Some(budget)) = (target(schedule), schedule.budget) {
+                all.entry(queue).or_default().insert(name.as_str().into(), ceiling(CeilingOf::Schedule, budget));
+            }
         }
-        settings.schedule_ceilings = self.schedule_ceilings(name);
-        Some(TaskQueue { settings, delivery, hidden: false })
+        all
     }
+}
 
-    /// Ceilings of the schedules that fill a queue.
-    fn schedule_ceilings(&self, queue: &str) -> BTreeMap<Text, Ceiling> {
-        let filled = self.schedules.iter().filter(|(_, schedule)| target(schedule).is_some_and(|name| *name == *queue));
-        filled
-            .filter_map(|(name, schedule)| Some((Text::from(name.as_str()), ceiling(CeilingOf::Schedule, schedule.budget?))))
-            .collect()
+fn task_queue(name: &str, queue: &Queue) -> Option<TaskQueue> {
+    let delivery = delivery(name, queue.deliver.way()?);
+    let mut settings = settings(name, queue);
+    if matches!(delivery, Delivery::Command { .. }) {
+        settings.per_instance = None;
     }
+    Some(TaskQueue { settings, delivery, hidden: false })
+}
 
-    fn hidden(&self, name: Text, http: &HttpTarget) -> TaskQueue {
-        let mut settings = QueueSettings::new(name.clone());
-        settings.per_instance = Some(HTTP_AT_ONCE);
-        settings.schedule_ceilings = self.schedule_ceilings(&name);
-        TaskQueue { settings, delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() }, hidden: true }
-    }
+fn hidden(name: Text, http: &HttpTarget) -> TaskQueue {
+    let settings = QueueSettings { per_instance: Some(HTTP_AT_ONCE), ..QueueSettings::new(name) };
+    TaskQueue { settings, delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() }, hidden: true }
 }
 
 fn target(schedule: &Schedule) -> Option<Text> {

@@ -18,13 +18,14 @@ pub(crate) struct Problem {
     kind: &'static str,
     title: &'static str,
     pub(crate) detail: String,
-    more: Map<String, Value>,
-    header: Option<(HeaderName, HeaderValue)>,
+    // Boxed: few problems have them, and every call may answer with one.
+    more: Option<Box<Map<String, Value>>>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, kind, title, detail: detail.into(), more: Map::new(), header: None }
+        Problem { status, kind, title, detail: detail.into(), more: None, header: None }
     }
 
     /// A value that cannot be used, and where it stands.
@@ -58,12 +59,12 @@ impl Problem {
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
-        self.more.insert(name.to_owned(), value.into());
+        self.more.get_or_insert_default().insert(name.to_owned(), value.into());
         self
     }
 
     fn header(mut self, name: HeaderName, value: &str) -> Problem {
-        self.header = HeaderValue::from_str(value).ok().map(|value| (name, value));
+        self.header = HeaderValue::from_str(value).ok().map(|value| Box::new((name, value)));
         self
     }
 
@@ -81,10 +82,10 @@ impl Problem {
             "detail": self.detail,
         });
         if let Value::Object(fields) = &mut document {
-            fields.extend(self.more);
+            fields.extend(self.more.into_iter().flat_map(|more| *more));
         }
         let mut answer = typed(self.status, "application/problem+json", document.to_string());
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = self.header.map(|header| *header) {
             answer.headers_mut().insert(name, value);
         }
         answer

@@ -51,7 +51,8 @@ impl Ending {
 pub(crate) fn death(cause: Cause, message: impl Into<String>) -> Death {
     let mut message = message.into();
     if message.len() > LONGEST_MESSAGE {
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE - 3));
+        let end = (0..=LONGEST_MESSAGE - 3).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or_default());
         message.push_str("...");
     }
     Death { cause, message, log: Vec::new() }

@@ -130,7 +130,7 @@ impl Lead {
     }
 
     fn follow(&mut self, epoch: u32, beat: u64, leader: Candidate) {
-        if !self.seen.is_some_and(|s| (s.epoch, s.beat) == (epoch, beat)) {
+        if self.seen.is_none_or(|s| (s.epoch, s.beat) != (epoch, beat)) {
             self.seen = Some(Seen { epoch, beat, since: Instant::now() });
         }
         let url = Some(leader.url).filter(|url| !url.is_empty());

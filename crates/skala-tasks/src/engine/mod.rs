@@ -45,7 +45,7 @@ pub use words::{Each, Extend, ExtendedEach, Job, ScheduleCall, Schedules, TakeAs
 use self::shared::Shared;
 use self::term::{Inner, Over};
 use crate::api;
-use crate::store::{Candidate, Filter, Store, Stored};
+use crate::store::{Candidate, Filter, LayeredStore, Store, Stored};
 
 /// Tasks that are purged under one hold of the lock.
 const PURGED_AT_ONCE: usize = 1000;
@@ -69,6 +69,7 @@ impl Tasks {
         let listener = config.listen.map(|at| api::Listener::bind(at, config.token.as_deref())).transpose()?;
         let url = listener.as_ref().map(|l| config.advertise.clone().unwrap_or_else(|| l.url()));
         let me = Candidate { name: config.name.clone(), url: url.clone().unwrap_or_default() };
+        let store = LayeredStore::of_queues(store, &config.queues);
         let shared = Shared::new(config, clock);
         let (stop, thread, first) = lead::start(Arc::clone(&shared), store, me)?;
         if let Ok(first) = first.await {

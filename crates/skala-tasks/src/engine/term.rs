@@ -301,20 +301,12 @@ fn told_of(change: &Change) -> Option<TaskId> {
 
 fn load(shared: &Shared, store: &mut dyn Store, epoch: u32, now: Now) -> Result<(Restored, Core), StoreError> {
     let rng = || Streams::new(shared.config.seed).stream("tasks");
-    // The core wants what is remembered beside tasks before them; the store tells it after.
-    let mut rows: Vec<(bool, skala_queue::Row)> = Vec::new();
-    let restored = store.load(now.wall, &mut |loaded| match loaded {
-        Loaded::Ended(row) => rows.push((true, row.clone())),
-        Loaded::Live(row) => rows.push((false, row.clone())),
-    })?;
+    let restored = store.restored(now.wall)?;
     let mut core = Core::new(shared.settings(), epoch, restored.clone(), rng());
-    for (ended, row) in &rows {
-        if *ended {
-            core.restore_ended(row, now);
-        } else {
-            core.restore(row, now);
-        }
-    }
+    store.load(now.wall, &mut |loaded| match loaded {
+        Loaded::Ended(row) => core.restore_ended(row, now),
+        Loaded::Live(row) => core.restore(row, now),
+    })?;
     Ok((restored, core))
 }
 

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use skala_queue::{Change, Durability, Firing, Keep, Label, Restored, TaskId};
+use skala_queue::{Change, Durability, Firing, Keep, Label, QueueSettings, Restored, TaskId};
 use skala_types::{Text, Time};
 
 use super::{Candidate, Filter, Leadership, Loaded, MemoryStore, Reader, Store, StoreError, Stored};
@@ -24,6 +24,12 @@ impl LayeredStore {
     /// Keeps the tasks of these queues in memory alone, and everything else in `disk`.
     pub fn over(disk: Box<dyn Store>, in_memory: impl IntoIterator<Item = Text>) -> LayeredStore {
         LayeredStore { disk, memory: MemoryStore::new(), queues: in_memory.into_iter().collect() }
+    }
+
+    /// Keeps the queues of `durability: memory` in memory; `disk` as it is when there are none.
+    pub fn of_queues(disk: Box<dyn Store>, queues: &[QueueSettings]) -> Box<dyn Store> {
+        let in_memory: Vec<Text> = queues.iter().filter(|q| q.durability == Durability::Memory).map(|q| q.name.clone()).collect();
+        if in_memory.is_empty() { disk } else { Box::new(LayeredStore::over(disk, in_memory)) }
     }
 
     /// Splits changes, each half in its order.
@@ -60,6 +66,10 @@ impl Store for LayeredStore {
 
     fn resign(&mut self) -> Result<(), StoreError> {
         self.disk.resign()
+    }
+
+    fn restored(&mut self, now: Time) -> Result<Restored, StoreError> {
+        self.disk.restored(now)
     }
 
     fn load(&mut self, now: Time, each: &mut dyn FnMut(Loaded<'_>)) -> Result<Restored, StoreError> {

@@ -1,7 +1,10 @@
-//! What a store of tasks must do; [`sqlite`] is the one built in.
+//! What a store of tasks must do; [`SqliteStore`] is the one built in.
 //!
 //! Decides: nothing. A store keeps what [`skala_queue::Change`]s say, all of a commit or none of it, and refuses to write for a leader
 //!   that has been replaced.
+//! Invariants: a change of a task that is not there does nothing; an id, an effect in another task, or an occurrence that is there already
+//!   is a [`StoreError::Conflict`] (an occurrence that was only buffered may fire once). Of an ended task whose time is over a key with a
+//!   window keeps the row, without body and result, until the window ends; a task that an unfinished one waits for is kept whole.
 //! Tested: `tests/it/conformance`, the same suite for every store.
 
 mod layered;
@@ -139,6 +142,14 @@ pub trait Store: Send {
     /// When the store cannot be written.
     fn resign(&mut self) -> Result<(), StoreError>;
 
+    /// What is remembered beside tasks: what [`Store::load`] gives, without the tasks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn restored(&mut self, now: Time) -> Result<Restored, StoreError> {
+        self.load(now, &mut |_| {})
+    }
+
     /// Reads everything that a core must know.
     ///
     /// # Errors
@@ -148,7 +159,8 @@ pub trait Store: Send {
     /// Writes changes, all or none, in order. Returns once they survive what `durability` names.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], [`StoreError::Full`] with nothing written; [`StoreError::Broken`] when that is not sure.
+    /// [`StoreError::Fenced`], [`StoreError::Full`], [`StoreError::Busy`], [`StoreError::Conflict`] with nothing written;
+    /// [`StoreError::Broken`] when that is not sure.
     fn commit(&mut self, changes: &[Change], durability: Durability) -> Result<(), StoreError>;
 
     /// Forgets ended tasks whose time is over, or that are more than their queue keeps, effects and firings that are too old. Bounded

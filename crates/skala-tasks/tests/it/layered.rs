@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use skala_queue::{Change, Durability, Keep, Phase, Restored, Row, TaskId};
+use skala_queue::{Change, Durability, Keep, Phase, QueueSettings, Restored, Row, TaskId};
 use skala_tasks::store::{Candidate, Filter, LayeredStore, Leadership, Loaded, MemoryStore, Reader, Store, StoreError};
 use skala_types::{Text, Time};
 
@@ -76,6 +76,18 @@ fn a_queue_in_memory_touches_no_disk() {
     assert!(reader.result(TaskId(1)).unwrap().is_some());
     sweep(&mut store, at(99), 10);
     assert_eq!(reader.task(TaskId(1)).unwrap(), None);
+}
+
+#[test]
+fn which_queues_lie_in_memory_is_what_their_settings_say() {
+    let Bench { commits, store: disk, .. } = start();
+    let fast = QueueSettings { durability: Durability::Memory, ..QueueSettings::new("fastest") };
+    let mut store = LayeredStore::of_queues(Box::new(disk), &[QueueSettings::new("work"), fast]);
+    lead_anyway(&mut *store);
+    store.commit(&[insert(Row { queue: "fastest".into(), ..row(1) })], Durability::Memory).unwrap();
+    assert_eq!(commits.load(Ordering::Relaxed), 0);
+    store.commit(&[insert(row(2))], Durability::Fsync).unwrap();
+    assert_eq!(commits.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The task server from outside: its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
+//! The task server from outside: its API, its stores, its writer, what crashes leave, delivery over real sockets and processes, schedules.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod api;

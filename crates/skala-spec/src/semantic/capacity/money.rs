@@ -2,7 +2,7 @@
 
 use skala_types::Currency;
 
-use crate::model::{Platform, Queue, QueueBudget};
+use crate::model::{Platform, QueueBudget, QueueBudgets};
 use crate::problem::Text;
 use crate::scalar::Spend;
 use crate::semantic::Cx;
@@ -23,11 +23,13 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
         [(format!("{at}.budget"), s.budget), (format!("{at}.extra"), s.extra)]
     });
     let planned = stores.chain(scenarios).filter_map(|(at, amount)| Some((at, amount?)));
-    let spends: Vec<(String, Spend)> = prices.chain(limits).chain(planned).chain(of_tasks(platform)).collect();
+    let tasks = of_tasks(platform);
+    let spends: Vec<(String, Spend)> =
+        prices.chain(limits).chain(planned).chain(tasks.iter().map(|t| (t.at.clone(), t.spend))).collect();
     let costs = platform.queues.iter().filter_map(|(name, q)| Some((format!("queues.{name}.cost"), q.cost?.currency)));
     let amounts: Vec<(String, Currency)> = spends.iter().map(|(at, spend)| (at.clone(), spend.currency)).chain(costs).collect();
     nothing(&spends, cx);
-    cost_above_budget(platform, cx);
+    cost_above_budget(platform, &tasks, cx);
     // With a cost section its currency counts; a wrong code there is told elsewhere.
     let (from, wanted) = match (&platform.cost, amounts.first()) {
         (Some(cost), _) => ("cost.currency".to_owned(), cost.currency.parse::<Currency>().ok()),
@@ -43,21 +45,28 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
     }
 }
 
-/// Ceilings on what tasks cost.
-fn of_tasks(platform: &Platform) -> Vec<(String, Spend)> {
-    let of_queue = |(name, queue): (&String, &Queue)| {
-        let at = format!("queues.{name}.budget");
-        match &queue.budget {
-            None => Vec::new(),
-            Some(QueueBudget::Queue(spend)) => vec![(at, *spend)],
-            Some(QueueBudget::Of(of)) => {
-                let all = [("queue", of.queue), ("tenant", of.tenant), ("schedule", of.schedule)];
-                all.into_iter().filter_map(|(key, spend)| Some((format!("{at}.{key}"), spend?))).collect()
-            }
+/// A ceiling on what tasks cost: whose queue, where it stands, how much.
+struct OfTasks<'a> {
+    queue: Option<&'a str>,
+    at: String,
+    spend: Spend,
+}
+
+fn of_tasks(platform: &Platform) -> Vec<OfTasks<'_>> {
+    let mut all = Vec::new();
+    for (name, queue) in &platform.queues {
+        let given = queue.budget.as_ref().map(QueueBudget::ceilings).unwrap_or_default();
+        let short = matches!(queue.budget, Some(QueueBudget::Queue(_)));
+        for (key, spend) in [("queue", given.queue), ("tenant", given.tenant), ("schedule", given.schedule)] {
+            let at = if short { format!("queues.{name}.budget") } else { format!("queues.{name}.budget.{key}") };
+            all.extend(spend.map(|spend| OfTasks { queue: Some(name), at, spend }));
         }
-    };
-    let schedules = platform.schedules.iter().filter_map(|(name, s)| Some((format!("schedules.{name}.budget"), s.budget?)));
-    platform.queues.iter().flat_map(of_queue).chain(schedules).collect()
+    }
+    for (name, schedule) in &platform.schedules {
+        let at = format!("schedules.{name}.budget");
+        all.extend(schedule.budget.map(|spend| OfTasks { queue: schedule.queue.as_deref(), at, spend }));
+    }
+    all
 }
 
 /// Limits of nothing.
@@ -74,28 +83,22 @@ fn nothing(spends: &[(String, Spend)], cx: &mut Cx<'_>) {
 }
 
 /// One attempt that is dearer than what a whole window allows never begins.
-fn cost_above_budget(platform: &Platform, cx: &mut Cx<'_>) {
+fn cost_above_budget(platform: &Platform, tasks: &[OfTasks<'_>], cx: &mut Cx<'_>) {
     for (name, queue) in &platform.queues {
         let at = format!("queues.{name}.budget");
-        if matches!(&queue.budget, Some(QueueBudget::Of(of)) if of.queue.or(of.tenant).or(of.schedule).is_none())
-            && !cx.broken(&at)
-        {
+        let empty = queue.budget.as_ref().is_some_and(|b| b.ceilings() == QueueBudgets::default());
+        if empty && !cx.broken(&at) {
             let text = Text::new("this budget bounds nothing").fix("write `5 EUR/day`, or `{tenant: 1 EUR/day}`");
             cx.report("E0806", &at, text);
         }
-        let Some(cost) = queue.cost else { continue };
-        let mine = of_tasks(platform).into_iter().filter(|(path, _)| {
-            let schedule = path.strip_prefix("schedules.").and_then(|rest| rest.strip_suffix(".budget"));
-            let fills = schedule.and_then(|s| platform.schedules.get(s)).is_some_and(|s| s.queue.as_ref() == Some(name));
-            fills || *path == at || path.strip_prefix(&at).is_some_and(|rest| rest.starts_with('.'))
-        });
-        for (path, budget) in
-            mine.filter(|(_, b)| b.currency == cost.currency && b.amount.nanos() >= LEAST && b.amount < cost.amount)
-        {
-            let text = Text::new(format!("one attempt costs {cost}, which is more than {budget} allows at all"))
+    }
+    for OfTasks { queue, at, spend } in tasks {
+        let Some(cost) = queue.and_then(|queue| platform.queues.get(queue)?.cost) else { continue };
+        if spend.currency == cost.currency && spend.amount.nanos() >= LEAST && spend.amount < cost.amount {
+            let text = Text::new(format!("one attempt costs {cost}, which is more than {spend} allows at all"))
                 .because("every task would wait for ever")
                 .fix("raise the budget, or correct `cost` of the queue");
-            cx.report("E0806", &path, text);
+            cx.report("E0806", at, text);
         }
     }
 }

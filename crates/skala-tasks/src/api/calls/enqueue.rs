@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
-use skala_queue::{After, Enqueued, Holds, Key, NewTask, Parent, Phase, QueueId};
+use skala_queue::{After, Enqueued, Holds, Key, MOST_AT_ONCE, NewTask, Parent, Phase, QueueId};
 use skala_types::Time;
 
 use super::super::answer::{Answer, document, json as json_answer};
@@ -68,6 +68,9 @@ pub(super) async fn batch(asked: &Asked<'_>, request: Request<Incoming>) -> Resu
 
 /// Enqueues many and answers.
 pub(super) async fn many(asked: &Asked<'_>, tasks: Vec<NewTask>) -> Result<Answer, Problem> {
+    if tasks.is_empty() {
+        return Err(Problem::field("tasks", format!("from 1 to {MOST_AT_ONCE} tasks are taken at once, not none")));
+    }
     let enqueued = asked.tasks.enqueue(tasks).await.map_err(|e| asked.failed(e))?;
     let is_new = enqueued.iter().any(|e| e.is_new);
     let mut out = Vec::with_capacity(16 + enqueued.len() * 64);

@@ -102,7 +102,8 @@ fn nack_of(doc: NackDoc) -> Result<Nack, Problem> {
 
 fn shortened(mut text: String) -> String {
     if text.len() > LONGEST_MESSAGE {
-        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+        let end = (0..=LONGEST_MESSAGE).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
     }
     text
 }

@@ -29,6 +29,11 @@ pub(super) fn load(c: &Connection, now: Time, each: &mut dyn FnMut(Loaded<'_>)) 
     while let Some(row) = found.next()? {
         each(Loaded::Live(&rows.row(row)?));
     }
+    restored(c)
+}
+
+/// What is remembered beside tasks.
+pub(super) fn restored(c: &Connection) -> Result<Restored, Fault> {
     Ok(Restored { paused: paused(c)?, spent: spent(c)?, schedules: schedules(c)?, last_id: ledger::last_id(c)? })
 }
 

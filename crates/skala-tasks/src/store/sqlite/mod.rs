@@ -214,6 +214,10 @@ impl Store for SqliteStore {
         lead.resign(&self.connection).map_err(|e| errors::writing(&self.path, &e))
     }
 
+    fn restored(&mut self, _: Time) -> Result<Restored, StoreError> {
+        load::restored(&self.connection).map_err(|fault| fault.of_reading(&self.path))
+    }
+
     fn load(&mut self, now: Time, each: &mut dyn FnMut(Loaded<'_>)) -> Result<Restored, StoreError> {
         load::load(&self.connection, now, each).map_err(|fault| fault.of_reading(&self.path))
     }

@@ -54,7 +54,40 @@ fn each_mistake_has_a_status_a_place_and_a_remedy() {
         ("GET", "/v2", ""),
         ("PUT", "/v1/tasks", ""),
     ];
-    check(&server, &calls, &expect![[r#""#]]);
+    check(
+        &server,
+        &calls,
+        &expect![[r#"
+        400 -: the body is not a JSON document: EOF while parsing an object at line 1 column 1
+        422 bodi: bodi: unknown field `bodi`, expected one of `queue`, `ref`, `body`, `bodyBase64`, `name`, `tenant`, `key`, `holds`, `priority`, `delay`, `due`, `expires`, `timeout`, `attempts`, `cost`, `headers`, `contentType`, `method`, `path`, `withResults`, `after` at line 1 column 7
+        422 priority: priority: invalid type: string "high", expected u8 at line 1 column 18
+        422 priority: priority: is from 0 to 10; 10 goes first
+        422 delay: delay: `soon` is not a span of time such as 30s, 1h30m or 500ms at line 1 column 15
+        422 delay: delay: state either delay or due
+        422 holds: holds: says how long a key holds; there is no key
+        422 bodyBase64: bodyBase64: is not base64: Invalid symbol 42, offset 0.
+        422 cost: cost: an amount is from 0 to 1000000000, in the platform's currency at line 1 column 11
+        422 headers.a b: headers.a b: is not a header of HTTP
+        422 after: after: `nobody` is neither a task id nor the `ref` of an earlier task of this call
+        422 after: after: the task 01hm5k2v7q8r0 that it is to run after is unknown
+        413 -: the body has 202 bytes, queue mail takes 100; put it elsewhere and enqueue where it is
+        404 -: there is no queue mial; did you mean mail?
+        422 tasks: tasks: from 1 to 128 tasks are taken at once, not none
+        422 tasks[0].prio: tasks[0].prio: unknown field `prio`, expected one of `queue`, `ref`, `body`, `bodyBase64`, `name`, `tenant`, `key`, `holds`, `priority`, `delay`, `due`, `expires`, `timeout`, `attempts`, `cost`, `headers`, `contentType`, `method`, `path`, `withResults`, `after` at line 1 column 17
+        422 queues: queues: name from 1 to 64 queues
+        422 max: max: is from 1 to 128
+        422 tasks[0].id: tasks[0].id: is not a task id of 13 characters such as 01hm5k2v7q8r0 at line 1 column 19
+        422 handBack: handBack: state either handBack: true, or an error
+        404 -: task 01hm5k2v7q8r0 is unknown
+        404 -: no task is called 01hm5k2v7q8r0
+        404 -: `nonsense` is not a task id of 13 characters such as 01hm5k2v7q8r0
+        422 colour: colour: is not a parameter here; there are queue, state, tenant, name, schedule, before, limit
+        422 state: state: `asleep` is not one of ready, delayed, held, parked, leased, done, dead or cancelled
+        404 -: there is no schedule nightly
+        404 -: there is nothing at /v2; the calls are listed at /v1/openapi.json
+        405 -: this path takes GET
+    "#]],
+    );
     server.stop();
 }
 

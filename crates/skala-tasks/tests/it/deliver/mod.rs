@@ -2,5 +2,6 @@
 
 mod command;
 mod fake;
+mod pull;
 mod push;
 mod tasks;
