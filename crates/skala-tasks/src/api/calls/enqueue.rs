@@ -7,11 +7,10 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
 use skala_queue::{After, Enqueued, Holds, Key, MOST_AT_ONCE, NewTask, Parent, Phase, QueueId};
 use skala_types::Time;
 
-use super::super::answer::{Answer, document, json as json_answer};
+use super::super::answer::{Answer, json as json_answer};
 use super::super::problem::Problem;
 use super::super::quantity::{When, money, span};
 use super::super::read::{AfterDoc, BatchDoc, TaskDoc, check_headers, parse};
@@ -27,15 +26,16 @@ pub(super) async fn one(asked: &Asked<'_>, request: Request<Incoming>) -> Result
     let (queue, settings) = asked.queue(asked.part)?;
     let is_raw = asked.parameters(&["raw"])?.iter().any(|(_, value)| value != "false");
     let now = asked.tasks.clock().now().wall;
-    let head = request.headers().clone();
+    let (head, body) = request.into_parts();
+    let head = head.headers;
     let task = if is_raw || !is_document(&head) {
         let why = format!("as many as a body in queue {} may have; put it elsewhere and enqueue where it is", settings.name);
-        let received = asked.context.receiver.body(request, settings.max_body, &why).await?;
+        let received = asked.context.receiver.body(&head, body, settings.max_body, &why).await?;
         raw(queue, &head, received.bytes, now)?
     } else {
         let why = format!("as many as a task of queue {} may have; put the body elsewhere", settings.name);
         let most = settings.max_body.saturating_mul(4) / 3 + ENVELOPE;
-        let received = asked.context.receiver.body(request, most, &why).await?;
+        let received = asked.context.receiver.body(&head, body, most, &why).await?;
         let doc: TaskDoc<'_> = parse(&received.bytes)?;
         document_task(asked, queue, &doc, &head, now)?
     };
@@ -98,13 +98,16 @@ struct Taken {
 }
 
 async fn answer(asked: &Asked<'_>, enqueued: &Enqueued) -> Result<Answer, Problem> {
-    let state: Value = match enqueued.phase {
-        Some(phase) => json!(phase),
+    let state = match enqueued.phase {
+        Some(phase) => phase,
         // It has ended: the store knows how.
-        None => asked.tasks.task(enqueued.id).await.map(|view| json!(view.phase())).map_err(|e| asked.failed(e))?,
+        None => asked.tasks.task(enqueued.id).await.map(|view| view.phase()).map_err(|e| asked.failed(e))?,
     };
     let status = if enqueued.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let mut answer = document(status, &json!({"id": enqueued.id, "state": state, "new": enqueued.is_new}));
+    let mut out = Vec::with_capacity(64);
+    // Writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut out, &Taken { id: enqueued.id, state: Some(state), is_new: enqueued.is_new });
+    let mut answer = json_answer(status, out);
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{}", enqueued.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
