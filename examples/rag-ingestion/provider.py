@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 QUOTA = int(os.environ.get("QUOTA", "60"))
 WINDOW = float(os.environ.get("WINDOW_SECONDS", "60"))
+TAKES = float(os.environ.get("TAKES_SECONDS", "0.3"))
 LOCK = threading.Lock()
 STATE = {"from": time.monotonic(), "used": 0, "served": 0, "refused": 0, "largest": 0}
 
@@ -49,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         wait = admit(len(texts))
         if wait is not None:
             return self.answer(429, {"error": {"message": "rate limit"}}, {"Retry-After": str(wait)})
-        time.sleep(0.02)
+        time.sleep(TAKES)
         self.answer(200, {"data": [{"index": i, "embedding": vector(text)} for i, text in enumerate(texts)]})
 
     def answer(self, status, body, headers=()):
