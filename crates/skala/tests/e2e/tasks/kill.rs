@@ -281,7 +281,8 @@ fn nothing_is_lost_doubled_or_out_of_order_over_many_kills() {
     });
     let effects = Effects::read(&world.file);
     check(world, &effects);
-    let (acknowledged, done) = (world.known().acknowledged.len(), world.known().done.len());
+    let acknowledged = world.known().acknowledged.len();
+    let done = world.known().done.len();
     #[expect(clippy::print_stderr, reason = "the figure of a long run")]
     {
         let (first, repeated) = (effects.first.len(), effects.repeated);
