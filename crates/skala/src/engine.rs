@@ -199,13 +199,13 @@ impl Engine {
         let grace = shared.platform.services.values().map(|s| s.drain.get()).max().unwrap_or_default();
         let orderly = async {
             let gateway = self.gateway.shutdown(grace.min(MAX_GATEWAY_GRACE));
-            // Those who deliver finish what runs while the replicas are still there.
-            let deliverers = async {
+            // Nothing more is given out, and what runs finishes while the replicas are still there.
+            let tasks = async {
                 if let Some(side) = &shared.tasks {
-                    side.stop(grace).await;
+                    tokio::join!(side.stop(grace), side.tasks.shutdown(grace));
                 }
             };
-            tokio::join!(gateway, deliverers);
+            tokio::join!(gateway, tasks);
             shared.controller.shut_down().await
         };
         let clean = tokio::select! {
@@ -214,7 +214,7 @@ impl Engine {
         };
         let clean = shared.local.shutdown(Duration::ZERO).await && clean;
         if let Some(side) = &shared.tasks {
-            // Replicas that took tasks by the API have answered or are gone: what they held is handed back and written down.
+            // An end that was cut short: what is left is handed back and written down.
             side.stop(Duration::ZERO).await;
             side.tasks.shutdown(Duration::ZERO).await;
         }
