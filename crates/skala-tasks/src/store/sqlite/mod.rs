@@ -10,10 +10,13 @@
 mod checkpoint;
 mod codec;
 mod errors;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod leader;
 mod ledger;
 mod load;
 mod reader;
+mod recover;
 mod schema;
 mod sweep;
 mod words;
@@ -29,6 +32,8 @@ use skala_types::{Text, Time};
 use self::checkpoint::Checkpointer;
 use self::leader::Lead;
 use self::ledger::Ledger;
+use self::reader::SqliteReader;
+pub use self::recover::{Recovered, recover};
 use super::{Candidate, Leadership, Loaded, Reader, Store, StoreError};
 
 /// How a file is used.
