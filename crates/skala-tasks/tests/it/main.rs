@@ -8,5 +8,6 @@ mod damage;
 mod deliver;
 mod full;
 mod layered;
+mod log;
 mod schedules;
 mod writer;
