@@ -18,7 +18,7 @@ use super::law::Law;
 use crate::{Calls, Network, Outcome, PoolOutcome, ProviderOutcome, QueueOutcome, Scenario, SimError, TaskQueue};
 
 /// What steps give up beside queues, in a sentence.
-pub(super) const CAVEAT: &str = "Queues are fluid backlogs: percentiles of a task's wait are not told (all say the mean), attempts fail in a steady share, and quotas and connections cap rates without the throttled tries and the chance waits before them; missed schedules are not made up for, and an outage fails the requests of its service but no task.";
+pub(super) const CAVEAT: &str = "Queues are fluid backlogs: percentiles of a task's wait are not told (all say the mean), attempts fail in a steady share, tasks hold no servers of requests, priorities, budgets, deadlines and overlaps of queues and schedules do not count, and quotas and connections cap rates without the throttled tries and the chance waits before them; missed schedules are not made up for, and an outage fails the requests of its service but no task.";
 /// Time constant of rates that the autoscaler sees, seconds.
 const RATE_MEMORY: f64 = 60.0;
 
