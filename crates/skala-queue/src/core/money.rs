@@ -125,6 +125,7 @@ impl Core {
             lot.tasks.push_back(self.tasks[slot].id);
         }
         self.enter_parked(slot, number);
+        self.note_move(slot);
     }
 
     fn new_lot(&mut self, queue: QueueId, exceeded: Exceeded) -> u32 {
@@ -172,6 +173,7 @@ impl Core {
         if let Some(slot) = self.parked(id, number) {
             self.leave(slot);
             self.enter_ready(slot, now.at);
+            self.note_move(slot);
         }
         if self.lots.lots.get(&number).is_some_and(|lot| lot.tasks.is_empty()) {
             self.close(number);

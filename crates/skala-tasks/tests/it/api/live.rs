@@ -113,6 +113,28 @@ fn events_tell_progress_and_end_then_the_stream_ends() {
 }
 
 #[test]
+fn events_tell_that_a_delayed_task_fell_due() {
+    let server = Server::start(vec![queue("mail")]);
+    let id = server.enqueue("mail", r#"{"delay":"300ms"}"#);
+    let mut stream = Client::connect(server.at());
+    stream.send(format!("GET /v1/tasks/{id}/events HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+    let mut seen = String::new();
+    read_until(&mut stream, &mut seen, "\"ready\"");
+    assert!(seen.contains("\"delayed\""), "{seen}");
+    server.stop();
+}
+
+#[test]
+fn paths_may_come_in_percent_encoding() {
+    let server = Server::start(vec![queue("mail")]);
+    let id = server.post("/v1/queues/m%61il/tasks%3Abatch", r#"{"tasks":[{}]}"#).expect(201)["tasks"][0]["id"].clone();
+    let id = id.as_str().expect("an id");
+    assert_eq!(server.get(&format!("/v1/tasks/%{:02x}{}", id.as_bytes()[0], &id[1..])).expect(200)["id"], id);
+    server.get("/v1/queues/ma%2Fil").expect(404);
+    server.stop();
+}
+
+#[test]
 fn a_connection_is_kept_for_many_calls() {
     let server = Server::start(vec![queue("mail")]);
     let mut client = Client::connect(server.at());

@@ -3,6 +3,7 @@
 mod offload;
 mod pull;
 mod push;
+mod store;
 mod verbs;
 
 use std::path::Path;
