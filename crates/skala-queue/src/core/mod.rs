@@ -42,6 +42,8 @@ pub use calls::{
     Waiting, Why,
 };
 
+pub use money::Parked;
+
 use crate::ledger::Ledger;
 use crate::{Change, Durability, Fence, NewTask, Now, QueueId, QueueSettings, Restored, Row, Seq, TaskId};
 use flows::Settling;

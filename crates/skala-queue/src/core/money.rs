@@ -39,6 +39,17 @@ pub(super) struct Lot {
     tasks: VecDeque<u64>,
 }
 
+/// A ceiling on money that parks tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// Which, with its numbers.
+    pub text: String,
+    /// When its window ends, by the wall clock.
+    pub until: Time,
+    /// About how many tasks: those that were called off meanwhile may be among them.
+    pub tasks: usize,
+}
+
 impl Lots {
     pub(super) fn get(&self, lot: u32) -> Option<&Lot> {
         self.lots.get(&lot)
@@ -111,6 +122,13 @@ impl Core {
                 self.bring_back_what_fits(lot, now);
             }
         }
+    }
+
+    /// Ceilings that park tasks of a queue now, those first whose window ends first; at most `most`.
+    pub fn ceilings(&self, queue: QueueId, most: usize) -> Vec<Parked> {
+        let lots = self.lots.ends.iter().filter_map(|(_, number)| self.lots.get(*number));
+        let own = lots.filter(|lot| lot.queue == queue && !lot.tasks.is_empty());
+        own.take(most).map(|lot| Parked { text: lot.text.clone(), until: lot.until, tasks: lot.tasks.len() }).collect()
     }
 
     /// A ready task, out of the ready set, waits for money.
