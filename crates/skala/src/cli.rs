@@ -45,7 +45,7 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
     Decide(DecideArgs),
-    /// Turn HPA, KEDA, VPA and Knative manifests into a platform file or Autoscaler objects
+    /// Turn HPA, KEDA, VPA and Knative manifests, or a Celery beat schedule, into a platform file or Autoscaler objects
     Import(ImportArgs),
     /// Check a platform file (exit 3 when something is wrong)
     Check(CheckArgs),
@@ -293,9 +293,12 @@ pub struct DecideArgs {
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Manifests: YAML or JSON, several objects each; - reads stdin
+    /// Manifests: YAML or JSON, several objects each; - reads stdin. Or `celery-beat APP`: the beat schedule of a Celery application
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// The Python of the application of celery-beat
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    pub python: PathBuf,
     /// What is written
     #[arg(long, value_enum, default_value_t)]
     pub to: ImportTo,

@@ -240,6 +240,10 @@ impl Shared {
             let clock = shared.clock.clone();
             side_of_events.note_events(|| clock.now(), |noted| shared.note_of_tasks(noted)).await;
         }));
+        let (side_of_celery, shared) = (Arc::clone(side), Arc::clone(self));
+        side.attend(tokio::spawn(async move {
+            side_of_celery.attend_celery(|noted| shared.note_of_tasks(noted)).await;
+        }));
         for wakes in side.pull_wakes() {
             let controller = Arc::clone(&self.controller);
             side.attend(tokio::spawn(async move {

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use skala_queue::{QueueSettings, QueueStats};
 
 use super::super::answer::{Answer, document};
 use super::super::problem::Problem;
@@ -14,7 +15,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, Problem> {
     asked.tasks.shared().leading().map_err(|e| asked.failed(e))?;
     let queues = asked.tasks.shared().queues.load();
     let stats = asked.tasks.stats();
-    let queues: Vec<Value> = queues.iter().zip(&stats).map(|(queue, (_, stats))| write::queue(queue, stats)).collect();
+    let queues: Vec<Value> = queues.iter().zip(&stats).map(|(queue, (_, stats))| shown(asked, queue, stats)).collect();
     Ok(document(StatusCode::OK, &json!({"queues": queues})))
 }
 
@@ -22,8 +23,20 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, Problem> {
 pub(super) fn show(asked: &Asked<'_>) -> Result<Answer, Problem> {
     let (id, settings) = asked.queue(asked.part)?;
     let term = asked.tasks.shared().leading().map_err(|e| asked.failed(e))?;
-    let stats = term.ask(|inner, now| inner.core.stats(id, now));
-    Ok(document(StatusCode::OK, &write::queue(&settings, &stats)))
+    let mut stats = term.ask(|inner, now| inner.core.stats(id, now));
+    if let Some(elsewhere) = &*asked.tasks.shared().elsewhere.load() {
+        elsewhere.overlay(settings.name.as_str(), &mut stats);
+    }
+    Ok(document(StatusCode::OK, &shown(asked, &settings, &stats)))
+}
+
+/// A queue's document, with what is known of it elsewhere.
+fn shown(asked: &Asked<'_>, settings: &QueueSettings, stats: &QueueStats) -> Value {
+    let mut shown = write::queue(settings, stats);
+    if let (Some(elsewhere), Some(fields)) = (&*asked.tasks.shared().elsewhere.load(), shown.as_object_mut()) {
+        fields.extend(elsewhere.more(settings.name.as_str()));
+    }
+    shown
 }
 
 /// Pauses or resumes.

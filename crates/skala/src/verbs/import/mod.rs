@@ -1,4 +1,6 @@
-//! `import`: other people's manifests to a platform file, or to `Autoscaler` objects.
+//! `import`: other people's manifests to a platform file, or to `Autoscaler` objects; a Celery application's beat schedule to schedules.
+
+mod beat;
 
 use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +35,11 @@ struct Document<'a> {
 
 /// `skala import FILE...`: exit 3 with `--strict` when something could not be carried over.
 pub fn run(args: &ImportArgs) -> Outcome {
+    if let [word, app] = &args.files[..]
+        && word.as_os_str() == beat::WORD
+    {
+        return finish(args, To::Platform, &beat::import(&app.to_string_lossy(), &args.python)?);
+    }
     let texts = read(&args.files)?;
     let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
     let to = match args.to {
@@ -49,7 +56,11 @@ pub fn run(args: &ImportArgs) -> Outcome {
             Exit::new(FAILED, error.to_string(), "import fewer files at a time")
         }
     })?;
-    write(args, to, &imported)?;
+    finish(args, to, &imported)
+}
+
+fn finish(args: &ImportArgs, to: To, imported: &Imported) -> Outcome {
+    write(args, to, imported)?;
     if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }
 }
 
