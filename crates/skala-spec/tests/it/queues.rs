@@ -648,7 +648,7 @@ queues:
 fn celerys_tasks_may_be_taken_and_pushed() {
     let problems = |deliver: &str| {
         let text = format!(
-            "platform: p\nservices:\n  web: {{command: [x], drain: 10m}}\nqueues:\n  a: {{deliver: {{service: web, {deliver}}}, retry: {{attempts: 3}}}}\n"
+            "platform: p\nservices:\n  web: {{command: [x, $PORT], drain: 10m}}\nqueues:\n  a: {{deliver: {{service: web, {deliver}}}, retry: {{attempts: 3}}}}\n"
         );
         let loaded = load_in(&text, None);
         loaded.problems.iter().map(|p| format!("{} {}\n", p.code, p.path)).collect::<String>()

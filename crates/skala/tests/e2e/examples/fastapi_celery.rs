@@ -54,7 +54,7 @@ fn example(redis: &Redis) -> Skala {
         .replace("maxReplicas: 6, ", "maxReplicas: 3, behavior: {scaleDown: {stabilizationWindowSeconds: 2}}, ")
         .replace("env: {CELERY", "env: {VISIBILITY_TIMEOUT: \"3\", PACE: \"0.1\", C_FORCE_ROOT: \"1\", CELERY")
         .replace("/tmp/fastapi-celery-beat", "beat-schedule");
-    skala.write("skala.yaml", &text);
+    skala.write("skala.yaml", &format!("{text}tasks: {{listen: '127.0.0.1:0'}}\n"));
     let code = std::fs::read_to_string(skala.folder().join("tasks.py")).unwrap();
     skala.write("tasks.py", &format!("{code}{NOTES}"));
     skala

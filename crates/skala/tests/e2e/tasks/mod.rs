@@ -1,5 +1,6 @@
 //! Tasks end to end: queues, workers of each kind, requests that become tasks, the verbs.
 
+mod celery;
 mod offload;
 mod pull;
 mod push;
