@@ -173,7 +173,12 @@ fn task_queue(name: &str, queue: &Queue) -> Option<TaskQueue> {
 
 fn hidden(name: Text, http: &HttpTarget) -> TaskQueue {
     let settings = QueueSettings { per_instance: Some(HTTP_AT_ONCE), ..QueueSettings::new(name) };
-    TaskQueue { settings, delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() }, bridged: None, hidden: true }
+    TaskQueue {
+        settings,
+        delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() },
+        bridged: None,
+        hidden: true,
+    }
 }
 
 fn target(schedule: &Schedule) -> Option<Text> {

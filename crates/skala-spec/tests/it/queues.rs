@@ -634,7 +634,9 @@ fn workers_of_celery_have_names_of_their_own_and_beat_needs_no_route() {
   beat: {command: [celery, -A, app, beat], replicas: 1}
 queues:
 ";
-    let queue = |(name, service): (&str, &str)| format!("  {name}: {{deliver: {{service: {service}, celery: {{broker: 'redis://r'}}}}}}\n");
+    let queue = |(name, service): (&str, &str)| {
+        format!("  {name}: {{deliver: {{service: {service}, celery: {{broker: 'redis://r'}}}}}}\n")
+    };
     let queues = [("a", "same"), ("b", "none"), ("c", "own"), ("d", "joined"), ("e", "single")].map(queue).concat();
     let loaded = load_in(&format!("{text}{queues}"), None);
     expect![[r#"
@@ -655,7 +657,10 @@ fn celerys_tasks_may_be_taken_and_pushed() {
     };
     assert_eq!(problems("path: /t, celery: {broker: 'redis://r', consume: true}"), "");
     assert_eq!(problems("path: /t, celery: {broker: 'amqp://r', consume: true}"), "E0807 queues.a.deliver.celery.broker\n");
-    assert_eq!(problems("celery: {broker: 'redis://r', consume: true}").lines().next(), Some("E0804 queues.a.deliver.celery.consume"));
+    assert_eq!(
+        problems("celery: {broker: 'redis://r', consume: true}").lines().next(),
+        Some("E0804 queues.a.deliver.celery.consume")
+    );
     assert_eq!(problems("path: /t, celery: {broker: 'redis://r'}").lines().next(), Some("E0804 queues.a.deliver.path"));
 }
 

@@ -28,7 +28,8 @@ impl Redis {
 
     /// Starts one with a password.
     pub fn with_password(password: &str) -> Redis {
-        Redis { process: Process::new(), password: Some(password.to_owned()), tls: None, tls_port: None, durable: false }.started()
+        Redis { process: Process::new(), password: Some(password.to_owned()), tls: None, tls_port: None, durable: false }
+            .started()
     }
 
     /// Starts one that also listens with TLS.
@@ -51,7 +52,11 @@ impl Redis {
         let process = &mut self.process;
         let mut command = process.command(&program("redis-server", "redis-server", &[]));
         command.args(["--port", &process.port().to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        command.args(if self.durable { ["--appendonly", "yes", "--appendfsync", "always"] } else { ["--appendonly", "no", "--appendfsync", "no"] });
+        command.args(if self.durable {
+            ["--appendonly", "yes", "--appendfsync", "always"]
+        } else {
+            ["--appendonly", "no", "--appendfsync", "no"]
+        });
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }

@@ -59,7 +59,8 @@ fn one_way(here: &str, consume: bool, cx: &mut Cx<'_>) {
         )),
         (true, false) if !path && consume => Some((
             "celery.consume",
-            Text::new("tasks that skala takes from the broker need a path to be pushed to").fix("add `path: /tasks`, or remove it"),
+            Text::new("tasks that skala takes from the broker need a path to be pushed to")
+                .fix("add `path: /tasks`, or remove it"),
         )),
         _ => None,
     };

@@ -104,10 +104,8 @@ impl Brokers {
             let Some(size) = worker.pool.filter(|_| !settles) else { continue };
             let part = ready.div_ceil(workers.len() as u64) + worker.prefetched;
             let running = u32::try_from(worker.running).unwrap_or(u32::MAX);
-            let wanted = pool::size(
-                &Pool { size, running, waiting: part, cpu: None },
-                &pool::Limits { min, max, cpu_target: CPU_TARGET },
-            );
+            let wanted =
+                pool::size(&Pool { size, running, waiting: part, cpu: None }, &pool::Limits { min, max, cpu_target: CPU_TARGET });
             let one = std::slice::from_ref(&worker.name);
             match wanted.cmp(&size) {
                 std::cmp::Ordering::Equal => continue,
@@ -131,7 +129,11 @@ impl Brokers {
         let was = alarms.contains(&queue.name);
         let Some(text) = turned(&queue.alarm, &stats, was) else { return };
         let kind = if was { "alarmOver" } else { "alarm" };
-        if was { alarms.remove(&queue.name) } else { alarms.insert(queue.name.clone()) };
+        if was {
+            alarms.remove(&queue.name)
+        } else {
+            alarms.insert(queue.name.clone())
+        };
         drop(alarms);
         note(Noted { service: Some(queue.service.to_string()), kind, text: format!("{}: {text}", queue.name) });
     }

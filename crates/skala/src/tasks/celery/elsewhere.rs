@@ -35,7 +35,7 @@ impl Elsewhere for Brokers {
 
     fn refusal(&self, queue: &str, task: &NewTask) -> Option<String> {
         let (_, found) = self.find(queue)?;
-        if found.bridged { None } else { message::task("", task.label.name.as_str(), &task.body).err() }
+        if found.bridged { None } else { message::message("", task.label.name.as_str(), &task.body, "").err() }
     }
 }
 

@@ -77,7 +77,8 @@ impl Brokers {
             }
         }
         let watch = |(like, queues): (CeleryQueue, Vec<Queue>)| {
-            let broker = Broker::new(settings(&like)).with_context(|| format!("queues.{}.deliver.celery.broker", queues[0].name))?;
+            let broker =
+                Broker::new(settings(&like)).with_context(|| format!("queues.{}.deliver.celery.broker", queues[0].name))?;
             let names = queues.iter().map(|queue| queue.there.clone()).collect();
             let bridged = queues.iter().filter(|queue| queue.bridged).map(|queue| queue.there.clone()).collect();
             let heartbeat = like.heartbeat.then(HeartbeatSettings::default);
@@ -156,7 +157,8 @@ impl Brokers {
         let view = watched.watcher.view();
         let Some(worker) = view.workers.iter().find(|w| w.pid == Some(pid)).map(|w| w.name.clone()) else { return };
         let remote = watched.watcher.remote().clone();
-        let queues: Vec<_> = watched.queues.iter().filter(|queue| queue.service == *service).map(|queue| queue.there.clone()).collect();
+        let queues: Vec<_> =
+            watched.queues.iter().filter(|queue| queue.service == *service).map(|queue| queue.there.clone()).collect();
         self.runtime.spawn(async move {
             for queue in queues {
                 // SIGTERM, which follows, is its warm shutdown all the same.
@@ -199,7 +201,8 @@ impl Brokers {
     fn pids(&self, service: &ServiceName) -> BTreeSet<u32> {
         let Some(local) = self.local.get().and_then(Weak::upgrade) else { return BTreeSet::new() };
         let draining = lock(&self.draining).clone();
-        let own = local.replicas().into_iter().filter(|r| r.service == *service && !draining.contains(&(r.service.clone(), r.id)));
+        let own =
+            local.replicas().into_iter().filter(|r| r.service == *service && !draining.contains(&(r.service.clone(), r.id)));
         own.filter_map(|replica| replica.pid).collect()
     }
 }

@@ -55,11 +55,10 @@ impl Relay {
     }
 
     async fn hand_over(&self, tasks: &Tasks, jobs: Vec<Job>) -> Result<(), Error> {
-        let usual = tasks.settings(self.queue).map_or(0, |settings| settings.priority);
         let (mut messages, mut acks, mut nacks) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             let (id, fence) = (job.leased.id, job.leased.fence);
-            match message(&id.to_string(), job.label.name.as_str(), &job.body, &self.there, (job.leased.priority, usual)) {
+            match message(&id.to_string(), job.label.name.as_str(), &job.body, &self.there) {
                 Ok(message) => {
                     let result = Bytes::from(json!({"celery": id.to_string(), "queue": self.there}).to_string());
                     acks.push(Ack { id, fence, result: Some(result), cost: None });

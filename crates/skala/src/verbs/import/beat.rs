@@ -18,7 +18,8 @@ pub const WORD: &str = "celery-beat";
 /// Imports the schedule of an application, read by this Python in the current folder.
 pub fn import(app: &str, python: &Path) -> Result<Imported, Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Exit::new(FAILED, format!("cannot run Python: {e}"), "is the machine out of resources?"))?;
+    let runtime =
+        runtime.map_err(|e| Exit::new(FAILED, format!("cannot run Python: {e}"), "is the machine out of resources?"))?;
     let read = runtime.block_on(skala_celery::beat::read(python, Path::new("."), app));
     let schedule = read.map_err(|e| {
         let help = "run it where the application's module is, and name the Python that has its packages with --python";
@@ -77,7 +78,14 @@ mod tests {
         let schedules = &imported.output["schedules"];
         assert_eq!(schedules["often"]["every"], "30s");
         assert_eq!(schedules["often"]["body"], json!({"task": "app.tick", "args": [], "kwargs": {"x": 1}}));
-        assert_eq!((&schedules["nightly"]["timezone"], &schedules["nightly"]["queue"]), (&json!("Europe/Berlin"), &json!("celery")));
-        assert!(schedules["sun"].is_null() && imported.notes.iter().any(|note| note.object.contains("sun")), "{:?}", imported.notes);
+        assert_eq!(
+            (&schedules["nightly"]["timezone"], &schedules["nightly"]["queue"]),
+            (&json!("Europe/Berlin"), &json!("celery"))
+        );
+        assert!(
+            schedules["sun"].is_null() && imported.notes.iter().any(|note| note.object.contains("sun")),
+            "{:?}",
+            imported.notes
+        );
     }
 }

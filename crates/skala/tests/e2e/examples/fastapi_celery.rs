@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -198,12 +198,10 @@ fn a_killed_workers_task_runs_again_at_once_and_a_restart_of_redis_is_survived()
     until("it runs, and skala knows", PATIENCE, || running(&skala).then_some(()));
     let worker = u32::try_from(skala.replicas("processing")[0]["pid"].as_u64().unwrap()).unwrap();
     let of_worker: Vec<u32> = skala.processes().into_iter().filter(|p| p.parent == worker).map(|p| p.pid).collect();
-    let killed = Instant::now();
     of_worker.into_iter().chain([worker]).for_each(|pid| processes::signal(pid, Signal::SIGKILL));
     until("the task is back in its queue, or runs again", PATIENCE, || {
         (waiting(&redis, "processing") > 0 || effects(&skala)[&long].0 > 1).then_some(())
     });
-    eprintln!("given back {:?} after the kill", killed.elapsed());
     await_ended(&skala, std::slice::from_ref(&long));
     assert_eq!(effects(&skala)[&long], (2, 1));
     assert!(!skala.events("", "leaseLost").is_empty());
@@ -216,7 +214,8 @@ fn a_killed_workers_task_runs_again_at_once_and_a_restart_of_redis_is_survived()
     redis.restart();
     ids.push(until("new tasks are taken", PATIENCE, || {
         let mut client = Client::connect(skala.gateway());
-        let head = "POST /reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 12\r\n";
+        let head =
+            "POST /reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 12\r\n";
         let answer = client.request(&format!("{head}\r\n{{\"pages\": 1}}")).ok().filter(|answer| answer.status == 202)?;
         let document: Value = serde_json::from_slice(&answer.body).ok()?;
         document["task"].as_str().map(str::to_owned)

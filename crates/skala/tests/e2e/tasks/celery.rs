@@ -36,7 +36,8 @@ fn a_task_of_celery_is_pushed_to_a_service_and_its_result_read_by_python() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let got: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     for n in 0..20 {
-        let want = serde_json::json!({"task": "images.thumbnail", "id": format!("task-{n}"), "args": [n], "kwargs": {"wide": true}});
+        let want =
+            serde_json::json!({"task": "images.thumbnail", "id": format!("task-{n}"), "args": [n], "kwargs": {"wide": true}});
         assert_eq!((&got[n]["path"], &got[n]["got"]), (&"/work".into(), &want));
     }
     assert_eq!(queue(&skala, "work")["done"], 20);
