@@ -293,10 +293,11 @@ pub struct DecideArgs {
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Manifests: YAML or JSON, several objects each; - reads stdin. Or `celery-beat APP`: the beat schedule of a Celery application
+    /// Manifests: YAML or JSON, several objects each; - reads stdin; or `celery-beat package.module:app` for the schedules of a Celery
+    /// application
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// The Python of the application of celery-beat
+    /// The Python that has the Celery application, for celery-beat
     #[arg(long, value_name = "PROGRAM", default_value = "python3")]
     pub python: PathBuf,
     /// What is written

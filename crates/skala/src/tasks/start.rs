@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, anyhow};
@@ -65,7 +66,8 @@ pub async fn start(
     deliverers.bridges = bridges;
     deliverers.watchers.extend(celery.relays(&tasks).into_iter().map(|relay| tokio::spawn(relay.run(Arc::clone(&tasks)))));
     let ticket = ticket::Key::open(&store.with_extension("key")).context("the key of the addresses of answers to come")?;
-    Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers: Mutex::new(deliverers) })))
+    let deliverers = Mutex::new(deliverers);
+    Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers, is_stopping: AtomicBool::new(false) })))
 }
 
 /// Where tasks are kept.
@@ -136,14 +138,8 @@ pub fn variables(platform: &Platform, tasks: &Tasks) -> Vec<(&'static str, Strin
     url.into_iter().chain(token).collect()
 }
 
-/// The variables of one replica: where the tasks are, and who it is among those who take them.
-pub fn of_replica(
-    known: Option<&Vec<(&'static str, String)>>,
-    service: &ServiceName,
-    replica: ReplicaId,
-) -> Vec<(&'static str, String)> {
-    let mut all = known.cloned().unwrap_or_default();
-    all.push((INSTANCE, instance(service.as_str(), replica).to_string()));
-    all.push((WORKER, worker_name(service.as_str(), replica).to_string()));
-    all
+/// The variables of one replica: who it is among those who take tasks.
+pub fn of_replica(service: &ServiceName, replica: ReplicaId) -> [(&'static str, String); 2] {
+    let service = service.as_str();
+    [(INSTANCE, instance(service, replica).to_string()), (WORKER, worker_name(service, replica).to_string())]
 }

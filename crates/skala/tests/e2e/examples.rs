@@ -3,6 +3,7 @@
 mod fastapi_celery;
 mod gunicorn;
 mod quickstart;
+mod rag;
 
 use std::fs;
 use std::path::{Path, PathBuf};
