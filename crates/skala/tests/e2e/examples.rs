@@ -1,5 +1,6 @@
 //! The examples, run as their READMEs say.
 
+mod fastapi_celery;
 mod gunicorn;
 mod quickstart;
 mod rag;
