@@ -282,7 +282,7 @@ fn waiting(waiting: &Waiting, now: Time) -> (&'static str, String, Map<String, V
         }
         Waiting::Ceiling { text, until } => {
             with("until", until.to_string().into());
-            ("ceiling", text.clone())
+            ("ceiling", format!("{text}; until {until}"))
         }
         Waiting::Paused => ("paused", "its queue pauses".to_owned()),
         Waiting::Concurrency { text } => ("concurrency", text.clone()),
