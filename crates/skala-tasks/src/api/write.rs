@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use skala_queue::{After, Extended, Parent, Phase, QueueSettings, QueueStats, Stop, TaskId, Waiting, When, Why};
+use skala_queue::{After, Extended, Parent, Parked, Phase, QueueSettings, QueueStats, Stop, TaskId, Waiting, When, Why};
 use skala_types::{Text, Time};
 
 use super::quantity::amount;
@@ -103,25 +103,31 @@ fn raw(bytes: &[u8]) -> Option<&RawValue> {
 }
 
 /// How one of many calls ended.
-pub(crate) fn item(id: TaskId, status: u16, detail: Option<&str>) -> Value {
-    let mut item = json!({"id": id, "status": status});
-    if let Some(detail) = detail {
-        item["detail"] = detail.into();
-    }
-    item
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item<'a> {
+    id: TaskId,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<&'static str>,
+}
+
+/// How one of many calls ended.
+pub(crate) fn item(id: TaskId, status: u16, detail: Option<&str>) -> Item<'_> {
+    Item { id, status, detail, lease_seconds: None, stop: None }
 }
 
 /// A lease that holds on.
-pub(crate) fn extended(id: TaskId, extended: &Extended, now: Time) -> Value {
-    let mut item = item(id, 200, None);
-    item["leaseSeconds"] = extended.until.since(now).as_secs_f64().into();
-    if let Some(stop) = extended.stop {
-        item["stop"] = match stop {
-            Stop::Cancelled => "cancelled".into(),
-            Stop::Timeout => "timeout".into(),
-        };
-    }
-    item
+pub(crate) fn extended(id: TaskId, extended: &Extended, now: Time) -> Item<'static> {
+    let stop = extended.stop.map(|stop| match stop {
+        Stop::Cancelled => "cancelled",
+        Stop::Timeout => "timeout",
+    });
+    Item { lease_seconds: Some(extended.until.since(now).as_secs_f64()), stop, ..item(id, 200, None) }
 }
 
 /// A result's JSON; text that is none, as nothing is kept that is not JSON, is shown as text.
@@ -203,7 +209,7 @@ fn put_text(doc: &mut Map<String, Value>, name: &str, text: &Text) {
 }
 
 /// A queue: its numbers, and the settings that explain them.
-pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats) -> Value {
+pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats, ceilings: &[Parked]) -> Value {
     let mut doc = Map::new();
     doc.insert("name".into(), settings.name.as_str().into());
     for (name, count) in [
@@ -233,6 +239,8 @@ pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats) -> Value {
     put(&mut doc, "completionsPerSecond", stats.completion_rate.map(Value::from));
     put(&mut doc, "meanAttemptSeconds", stats.mean_attempt.map(|mean| mean.as_secs_f64().into()));
     doc.insert("spent".into(), amount(stats.spent).into());
+    let ceiling = |c: &Parked| json!({"text": c.text, "until": c.until.to_string(), "tasks": c.tasks});
+    put(&mut doc, "ceilings", (!ceilings.is_empty()).then(|| ceilings.iter().map(ceiling).collect()));
     doc.insert("maxTasks".into(), settings.max_tasks.into());
     doc.insert("maxBody".into(), settings.max_body.into());
     doc.insert("leaseSeconds".into(), settings.lease.as_secs_f64().into());
@@ -274,7 +282,7 @@ fn waiting(waiting: &Waiting, now: Time) -> (&'static str, String, Map<String, V
         }
         Waiting::Ceiling { text, until } => {
             with("until", until.to_string().into());
-            ("ceiling", text.clone())
+            ("ceiling", format!("{text}; until {until}"))
         }
         Waiting::Paused => ("paused", "its queue pauses".to_owned()),
         Waiting::Concurrency { text } => ("concurrency", text.clone()),

@@ -148,6 +148,8 @@ impl Term {
             self.hand_in(inner);
         }
         inner.woken = woken;
+        let is_watched = !self.shared.watches.is_empty();
+        inner.core.moved().filter(|_| is_watched).for_each(|id| self.shared.watches.tell(id));
         let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
         if next < self.wake_at.load(Ordering::Relaxed) {
             self.shared.timer.notify_one();

@@ -37,6 +37,17 @@ struct Inner {
     figures: WriterFigures,
     keep: Vec<(Text, Keep)>,
     closed: bool,
+    /// So many groups wake the writer.
+    wakes_at: usize,
+}
+
+/// How long a commit waits for company once something is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gather {
+    /// Until so many groups are there;
+    pub(super) groups: usize,
+    /// at most so long.
+    pub(super) most: Duration,
 }
 
 /// What there is to do.
@@ -53,7 +64,7 @@ pub(super) enum Work {
 impl Queue {
     pub(super) fn new(most: usize, keep: Vec<(Text, Keep)>) -> Queue {
         let (groups, figures) = (VecDeque::new(), WriterFigures::default());
-        let inner = Inner { groups, waiting: 0, state: WriterState::Fine, figures, keep, closed: false };
+        let inner = Inner { groups, waiting: 0, state: WriterState::Fine, figures, keep, closed: false, wakes_at: 1 };
         Queue { inner: Mutex::new(inner), arrived: Condvar::new(), most }
     }
 
@@ -64,16 +75,17 @@ impl Queue {
     pub(super) fn push(&self, group: Group) {
         let mut inner = self.lock();
         inner.waiting += group.changes.len();
-        let was_empty = inner.groups.is_empty();
         inner.groups.push_back(group);
+        let wakes = inner.groups.len() == inner.wakes_at;
         drop(inner);
-        if was_empty {
+        if wakes {
             self.arrived.notify_one();
         }
     }
 
-    /// Moves waiting groups into `batch`, at most `most` changes and at least one group. Waits for them until `until`.
-    pub(super) fn pull(&self, batch: &mut Vec<Group>, most: usize, until: Instant) -> Work {
+    /// Moves waiting groups into `batch`, at most `most` changes and at least one group. Waits for the first until `until`, and for more as
+    /// `gather` says.
+    pub(super) fn pull(&self, batch: &mut Vec<Group>, most: usize, until: Instant, gather: Gather) -> Work {
         let mut inner = self.lock();
         while inner.groups.is_empty() {
             if inner.closed {
@@ -85,6 +97,7 @@ impl Queue {
             }
             inner = self.arrived.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+        let mut inner = self.gather(inner, most, gather);
         let mut changes = 0;
         while let Some(group) = inner.groups.front() {
             changes += group.changes.len();
@@ -94,6 +107,21 @@ impl Queue {
             batch.extend(inner.groups.pop_front());
         }
         Work::Groups
+    }
+
+    /// Waits for company.
+    fn gather<'q>(&'q self, mut inner: MutexGuard<'q, Inner>, most: usize, gather: Gather) -> MutexGuard<'q, Inner> {
+        let until = Instant::now() + gather.most;
+        inner.wakes_at = gather.groups.max(1);
+        while inner.groups.len() < gather.groups && inner.waiting < most && !inner.closed {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                break;
+            }
+            inner = self.arrived.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        inner.wakes_at = 1;
+        inner
     }
 
     /// Waits until `until`, or until the queue is closed; whether it is.
@@ -164,5 +192,51 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than any test: what ends a wait here is what is tested.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn group(seq: u64) -> Group {
+        Group { seq: Seq(seq), changes: Vec::new(), durability: Durability::Fsync }
+    }
+
+    fn pulled(queue: &Queue, groups: usize) -> Vec<u64> {
+        let mut batch = Vec::new();
+        assert_eq!(queue.pull(&mut batch, 100, Instant::now() + LONG, Gather { groups, most: LONG }), Work::Groups);
+        batch.iter().map(|group| group.seq.0).collect()
+    }
+
+    #[test]
+    fn a_commit_waits_for_as_many_as_are_expected() {
+        let queue = Queue::new(100, Vec::new());
+        std::thread::scope(|scope| {
+            let all = scope.spawn(|| pulled(&queue, 3));
+            (1..=3).for_each(|seq| queue.push(group(seq)));
+            assert_eq!(all.join().expect("it ends"), [1, 2, 3]);
+        });
+    }
+
+    #[test]
+    fn a_commit_that_expects_nobody_waits_for_nobody() {
+        let queue = Queue::new(100, Vec::new());
+        queue.push(group(1));
+        assert_eq!(pulled(&queue, 0), [1]);
+    }
+
+    #[test]
+    fn closing_ends_the_wait_for_company() {
+        let queue = Queue::new(100, Vec::new());
+        std::thread::scope(|scope| {
+            queue.push(group(1));
+            let all = scope.spawn(|| pulled(&queue, 3));
+            queue.close();
+            assert_eq!(all.join().expect("it ends"), [1]);
+        });
     }
 }

@@ -174,6 +174,9 @@ impl SqliteStore {
         let c = &self.connection;
         c.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         leader::check(c, self.lead.as_ref())?;
+        if flushes {
+            self.checkpointer.make_room();
+        }
         let value = work(c, &mut self.ledger)?;
         self.ledger.save_last_id(c)?;
         if let Some(lead) = &mut self.lead {

@@ -69,6 +69,20 @@ fn a_body_of_any_media_type_comes_with_its_headers() {
 }
 
 #[test]
+fn a_document_that_curl_calls_a_form_is_a_document_and_a_form_is_a_body() {
+    let server = Server::start(vec![queue("mail")]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let document = r#" {"body": {"n": 1}, "key": "k"}"#;
+    call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, document).expect(201);
+    call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, document).expect(200);
+    call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, "{").expect(400);
+    call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, "n=1&m=2").expect(201);
+    let taken = server.take("mail", 10);
+    assert_eq!(json!([taken[0]["body"], taken[1]["bodyBase64"]]), json!([{"n": 1}, "bj0xJm09Mg=="]));
+    server.stop();
+}
+
+#[test]
 fn a_failed_task_is_tried_again_then_dead_and_can_begin_anew() {
     let server = Server::start(vec![queue("mail")]);
     let id = server.enqueue("mail", "{}");

@@ -1,10 +1,12 @@
 //! Tasks end to end: queues, workers of each kind, requests that become tasks, the verbs.
 
+mod celery;
 mod faults;
 mod kill;
 mod offload;
 mod pull;
 mod push;
+mod store;
 mod verbs;
 
 use std::path::Path;
