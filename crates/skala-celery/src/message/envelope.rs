@@ -194,7 +194,11 @@ impl Envelope {
     }
 
     fn set_header(&mut self, name: &str, value: Value) {
-        let headers = self.0.entry("headers").or_insert_with(|| Value::Object(Map::new()));
+        let headers = self.0.entry("headers").or_insert(Value::Null);
+        if !headers.is_object() {
+            // A message without headers, or with nonsense there: a loss that is not counted would be given back for ever.
+            *headers = Value::Object(Map::new());
+        }
         if let Value::Object(headers) = headers {
             headers.insert(name.to_owned(), value);
         }

@@ -90,7 +90,9 @@ impl Timetable {
     fn of_cron(text: &str, zone: &str, both_days: bool) -> Result<Timetable, TimetableError> {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
         let refused = || TimetableError::Cron(text.chars().take(SHOWN).collect());
-        if text.len() > LONGEST_TEXT || !matches!(fields.len(), 5 | 6) {
+        // An empty list, such as a comma by itself, matches nothing, which takes centuries to find out.
+        let is_empty = |field: &&str| field.split(',').any(str::is_empty);
+        if text.len() > LONGEST_TEXT || !matches!(fields.len(), 5 | 6) || fields.iter().any(is_empty) {
             return Err(refused());
         }
         let zone = find_zone(zone)?;

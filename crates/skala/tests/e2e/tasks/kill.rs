@@ -27,6 +27,10 @@ use crate::skala;
 const BATCH: usize = 16;
 /// Producers; what each does is [`call_of`].
 const PRODUCERS: usize = 5;
+/// Acknowledged tasks that may wait for workers.
+const MOST_AHEAD: u64 = 3_000;
+/// Bytes of a line of the effects, about.
+const LINE: u64 = 22;
 /// How long the rest may take once nobody kills any more.
 const REST: Duration = Duration::from_secs(120);
 
@@ -100,6 +104,12 @@ impl World {
         self.known.lock().unwrap()
     }
 
+    /// Whether producers should wait for workers, so that the rest can be done in time after the last kill.
+    fn is_far_ahead(&self) -> bool {
+        let lines = std::fs::metadata(&self.file).map_or(0, |file| file.len() / LINE);
+        self.known().acknowledged.len() as u64 > lines + MOST_AHEAD
+    }
+
     /// A task arrives at a worker of this test's.
     fn effect(&self, id: &str, body: &Value) {
         let line = format!("{id} {}\n", body["op"].as_str().expect("a task has its operation"));
@@ -149,6 +159,10 @@ fn produce(world: &World, at: SocketAddr, producer: usize) {
             continue;
         };
         while !world.enough.load(Ordering::SeqCst) {
+            if world.is_far_ahead() {
+                pause();
+                continue;
+            }
             let (path, document, ops) = call_of(producer, n);
             let answer = post(&mut connection, &path, &document);
             n += usize::from(!has_key);
