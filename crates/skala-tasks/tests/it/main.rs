@@ -6,7 +6,6 @@ mod conformance;
 mod crash;
 mod damage;
 mod deliver;
-mod fidelity;
 mod full;
 mod layered;
 mod log;
