@@ -15,6 +15,8 @@ app.conf.update(
     task_acks_late=True,                # a task whose worker dies runs again
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,       # what waits, waits in Redis, where every worker and skala can see it
+    # How long a broker waits for a task whose worker fell silent; skala renews it for those that live.
+    broker_transport_options={"visibility_timeout": int(os.environ.get("VISIBILITY_TIMEOUT", "3600"))},
     broker_connection_retry_on_startup=True,
     result_expires=3600,
     timezone="Europe/Berlin",

@@ -11,6 +11,14 @@ use crate::{Broker, Error};
 
 /// Messages in one pipeline.
 const BATCH: usize = 1000;
+/// How long it is remembered that a task was sent, unless it is forgotten before.
+const REMEMBERED_SECONDS: u64 = 7 * 86_400;
+
+/// Sends a message unless its mark is there.
+const ONCE: &str = r"
+if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return 0 end
+redis.call('LPUSH', KEYS[1], ARGV[1])
+return 1";
 
 /// A task to put into a queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +62,39 @@ impl Producer {
             let () = self.broker.all(&push).await?;
         }
         Ok(ids)
+    }
+
+    /// As [`Self::send`], for tasks with ids: one whose id was sent before, and not forgotten, is not sent again. Returns how many were.
+    ///
+    /// # Errors
+    /// When the broker fails; then a part may be in the queues, and the same call does the rest.
+    pub async fn send_once(&self, messages: Vec<NewMessage>) -> Result<u64, Error> {
+        let (mut sent, now) = (0, Timestamp::now());
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            let mut push = redis::pipe();
+            for message in messages.by_ref().take(BATCH) {
+                let (list, id, bytes) = self.encode(message, now);
+                push.cmd("EVAL").arg(ONCE).arg(2).arg(list).arg(self.mark(&id)).arg(bytes).arg(REMEMBERED_SECONDS);
+            }
+            let each: Vec<u64> = self.broker.all(&push).await?;
+            sent += each.iter().sum::<u64>();
+        }
+        Ok(sent)
+    }
+
+    /// Forgets that tasks were sent, once nobody will send them again.
+    ///
+    /// # Errors
+    /// When the broker fails; the marks end by themselves after a week.
+    pub async fn forget(&self, ids: &[String]) -> Result<(), Error> {
+        let mut forget = redis::cmd("UNLINK");
+        ids.iter().for_each(|id| _ = forget.arg(self.mark(id)));
+        if ids.is_empty() { Ok(()) } else { self.broker.ask(&forget).await }
+    }
+
+    fn mark(&self, id: &str) -> String {
+        format!("{}skala-sent-{id}", self.broker.layout().prefix)
     }
 
     fn encode(&self, mut message: NewMessage, now: Timestamp) -> (String, String, Vec<u8>) {

@@ -15,6 +15,6 @@ pub mod store;
 pub mod writer;
 
 pub use engine::{
-    Bounds, Each, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView, Tasks,
-    TasksConfig, TasksError,
+    Bounds, Each, Elsewhere, Extend, ExtendedEach, Job, Role, ScheduleCall, Schedules, StartError, TakeAsk, TaskClock, TaskView,
+    Tasks, TasksConfig, TasksError,
 };

@@ -45,7 +45,7 @@ pub enum Verb {
     Replay(ReplayArgs),
     /// Evaluate one reconcile of a HorizontalPodAutoscaler per document
     Decide(DecideArgs),
-    /// Turn HPA, KEDA, VPA and Knative manifests into a platform file or Autoscaler objects
+    /// Turn HPA, KEDA, VPA and Knative manifests, or a Celery beat schedule, into a platform file or Autoscaler objects
     Import(ImportArgs),
     /// Check a platform file (exit 3 when something is wrong)
     Check(CheckArgs),

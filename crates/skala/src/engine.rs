@@ -251,6 +251,10 @@ impl Shared {
             let clock = shared.clock.clone();
             side_of_events.note_events(|| clock.now(), |noted| shared.note_of_tasks(noted)).await;
         }));
+        let (side_of_celery, shared) = (Arc::clone(side), Arc::clone(self));
+        side.attend(tokio::spawn(async move {
+            side_of_celery.attend_celery(|noted| shared.note_of_tasks(noted)).await;
+        }));
         let (side_of_store, shared) = (Arc::clone(side), Arc::clone(self));
         side.attend(tokio::spawn(async move {
             let why = side_of_store.broken().await;

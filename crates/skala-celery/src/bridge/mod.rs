@@ -59,6 +59,8 @@ pub struct BridgeSettings {
     pub concurrency: usize,
     /// Retries of a task.
     pub max_retries: u32,
+    /// Whether work ends at its task's hard time limit; not where whoever does it holds that by itself.
+    pub hard_limits: bool,
     /// The queue of a task that follows by a chain or callback and names none, by its name; the task's own queue where it is not
     /// listed.
     pub routes: BTreeMap<String, String>,

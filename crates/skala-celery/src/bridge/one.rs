@@ -49,7 +49,8 @@ pub(super) async fn handle(shared: Arc<Shared>, delivery: Delivery, slot: OwnedS
 /// Runs the work within the task's hard limit; a panic is a failure.
 async fn attempt(shared: &Shared, delivery: &Delivery) -> Outcome {
     let mut running = tokio::spawn((shared.work)(delivery.clone()));
-    let limit = delivery.task.hard_limit.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let limit =
+        delivery.task.hard_limit.filter(|_| shared.settings.hard_limits).and_then(|s| Duration::try_from_secs_f64(s).ok());
     let ended = match limit {
         None => (&mut running).await,
         Some(limit) => match tokio::time::timeout(limit, &mut running).await {

@@ -37,6 +37,7 @@ pub struct Watcher {
     looks: watch::Receiver<u64>,
     words: mpsc::Sender<Word>,
     remote: Remote,
+    broker: Broker,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -48,9 +49,9 @@ impl Watcher {
         let (words, heard) = mpsc::channel(WORDS);
         let listener = tokio::spawn(words::listen(broker.clone(), words.clone()));
         let remote = Remote::new(broker.clone(), settings.answer);
-        let state = State::new(broker, remote.clone(), settings);
+        let state = State::new(broker.clone(), remote.clone(), settings);
         let looker = tokio::spawn(run(state, Arc::clone(&view), looked, heard));
-        Watcher { view, looks, words, remote, tasks: [looker, listener] }
+        Watcher { view, looks, words, remote, broker, tasks: [looker, listener] }
     }
 
     /// What was seen last.
@@ -78,6 +79,17 @@ impl Watcher {
     /// The same of the worker whose main process has this id on this machine.
     pub fn process_died(&self, pid: u32) {
         let _ = self.words.try_send(Word::ProcessEnded(pid));
+    }
+
+    /// Says that pools were grown or shrunk: the next look asks how large they are.
+    pub fn pools_changed(&self) {
+        // More than thousands of words between two looks: sizes are asked for by themselves every half minute.
+        let _ = self.words.try_send(Word::Resized);
+    }
+
+    /// The broker.
+    pub fn broker(&self) -> &Broker {
+        &self.broker
     }
 
     /// Speaks to the broker's workers.

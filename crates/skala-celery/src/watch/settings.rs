@@ -16,6 +16,8 @@ pub struct WatchSettings {
     pub answer: Duration,
     /// What counts as due soon; default 30 s.
     pub horizon: Duration,
+    /// Of the queues, those whose tasks a [`crate::Bridge`] takes: it keeps their leases itself.
+    pub bridged: Vec<String>,
     /// Whether and how leases are kept; none: skala only looks.
     pub heartbeat: Option<HeartbeatSettings>,
 }
@@ -29,6 +31,7 @@ impl WatchSettings {
             ask: Duration::from_secs(3),
             answer: Duration::from_secs(1),
             horizon: Duration::from_secs(30),
+            bridged: Vec::new(),
             heartbeat: Some(HeartbeatSettings::default()),
         }
     }

@@ -158,6 +158,7 @@ impl State {
             Word::Lives(host) => self.roster.lives(now, &host),
             Word::Leaves(host) => self.roster.leaves(now, &host),
             Word::Missed => self.roster.missed(),
+            Word::Resized => (self.asked, self.described) = (None, None),
             Word::Ended(host) => self.ended(now, Some(host)),
             Word::ProcessEnded(pid) => {
                 let host = self.processes.iter().find(|(_, p)| p.pid == Some(pid)).map(|(host, _)| host.clone());
@@ -229,7 +230,8 @@ impl State {
         let (now, limits) = (self.clock.now(), self.limits());
         let cap = self.settings.heartbeat.unwrap_or_default().max_losses;
         let (mut renew, mut restore) = (Vec::new(), Vec::new());
-        for (tag, entry) in self.unacked.entries() {
+        let ours = |entry: &crate::depth::Entry| !self.settings.bridged.contains(&entry.queue);
+        for (tag, entry) in self.unacked.entries().filter(|(_, entry)| ours(entry)) {
             match self.roster.verdict(now, self.wall, entry, self.limited.contains(&entry.name), &limits) {
                 Verdict::Renew => renew.push(tag),
                 Verdict::Restore if restore.len() < RESTORES => restore.push((tag.to_owned(), entry.clone())),

@@ -31,6 +31,8 @@ pub(super) enum Word {
     Ended(String),
     /// The same, by its main process.
     ProcessEnded(u32),
+    /// Pools have changed.
+    Resized,
 }
 
 /// Listens until nobody wants to know.

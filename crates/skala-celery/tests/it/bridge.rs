@@ -27,8 +27,13 @@ fn work() -> Work {
 
 fn bridge(app: &App) -> Bridge {
     let queues = vec!["rust".to_owned()];
-    let settings =
-        BridgeSettings { queues, concurrency: 4, max_retries: 3, routes: [("app.add".to_owned(), "celery".to_owned())].into() };
+    let settings = BridgeSettings {
+        queues,
+        concurrency: 4,
+        max_retries: 3,
+        hard_limits: true,
+        routes: [("app.add".to_owned(), "celery".to_owned())].into(),
+    };
     Bridge::start(app.broker(), Some(Results::new(app.broker(), PATIENCE)), settings, work())
 }
 

@@ -200,6 +200,12 @@ impl Core {
         }
     }
 
+    /// Remembers at most so many ends of leases and tasks, for calls that are repeated and tasks that come after others; a quarter of a
+    /// million if nothing is said. A simulation, in which no call is repeated, needs few.
+    pub fn remember(&mut self, ends: usize) {
+        self.recent.keep(ends);
+    }
+
     /// A queue's settings, its name among them; those that are no more included.
     pub fn settings(&self, queue: QueueId) -> Option<&QueueSettings> {
         self.queues.get(usize::from(queue.0)).map(|q| &q.settings)

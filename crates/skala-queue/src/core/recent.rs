@@ -34,14 +34,29 @@ pub(super) struct Last {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
+    most: usize,
     by_id: IndexMap<u64, (Last, u32), Fixed>,
     order: VecDeque<(u64, u32)>,
     turn: u32,
 }
 
+impl Default for Recent {
+    fn default() -> Recent {
+        Recent { most: MOST, by_id: IndexMap::default(), order: VecDeque::new(), turn: 0 }
+    }
+}
+
 impl Recent {
+    /// Remembers at most so many.
+    pub(super) fn keep(&mut self, most: usize) {
+        self.most = most.min(MOST);
+        while self.order.len() > self.most {
+            self.drop_oldest();
+        }
+    }
+
     pub(super) fn get(&self, id: TaskId) -> Option<Last> {
         self.by_id.get(&id.0).map(|l| l.0)
     }
@@ -61,7 +76,7 @@ impl Recent {
     }
 
     fn drop_oldest(&mut self) {
-        if self.order.len() <= MOST {
+        if self.order.len() <= self.most {
             return;
         }
         let Some((id, turn)) = self.order.pop_front() else { return };

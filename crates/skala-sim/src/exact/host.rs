@@ -50,7 +50,7 @@ impl Host for Floor<'_> {
     }
 
     fn unreserve(&mut self, service: usize, replica: ReplicaId) {
-        self.tiers[service].unreserve(replica, self.now);
+        self.tiers[service].unreserve(replica);
     }
 
     fn take(&mut self, place: Place) {

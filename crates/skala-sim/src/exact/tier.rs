@@ -186,9 +186,9 @@ impl Tier {
     }
 
     /// Gives it back unused.
-    pub(super) fn unreserve(&mut self, replica: ReplicaId, now: Time) {
+    pub(super) fn unreserve(&mut self, replica: ReplicaId) {
         if let Some(&at) = self.by_replica.get(&replica) {
-            self.station.unreserve_at(now, self.servers[at as usize].endpoint, 1);
+            self.station.unreserve_at(self.servers[at as usize].endpoint, 1);
         }
     }
 
@@ -198,7 +198,7 @@ impl Tier {
             self.servers[at as usize].step(now, 1);
         }
         if holds_server {
-            self.station.begin_at();
+            self.station.begin_at(now);
             self.tasks += 1;
         }
     }

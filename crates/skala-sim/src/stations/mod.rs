@@ -35,6 +35,9 @@ use slab::Slab;
 use tasks::Attempt;
 use timer::Timer;
 
+/// Ends that the core remembers: nobody repeats a call, and no task comes after another.
+const FEW: usize = 16;
+
 /// Something planned for a station; the number is a journey's or a schedule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -107,6 +110,8 @@ impl Stations {
             return Ok(None);
         }
         let settings = network.queues.iter().map(|q| q.settings.clone()).collect();
+        let mut core = Core::new(settings, 1, Restored::default(), streams.stream("queues"));
+        core.remember(FEW);
         let queue = |i: usize, q: &crate::TaskQueue| {
             let start_up = scenario.services[q.service].start_up.mean();
             let mate = |o: &crate::TaskQueue| q.holds_server && o.holds_server && o.service == q.service;
@@ -121,7 +126,7 @@ impl Stations {
         };
         Ok(Some(Box::new(Stations {
             begins: now,
-            core: Core::new(settings, 1, Restored::default(), streams.stream("queues")),
+            core,
             wakes: Time::MAX,
             woken: Vec::new(),
             queues: network.queues.iter().enumerate().map(|(i, q)| queue(i, q)).collect::<Result<_, _>>()?,

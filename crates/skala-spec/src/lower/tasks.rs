@@ -27,6 +27,8 @@ pub struct TaskQueue {
     pub settings: QueueSettings,
     /// How its tasks get to a worker.
     pub delivery: Delivery,
+    /// A queue of a Celery broker whose tasks are taken over into this one, which pushes them.
+    pub bridged: Option<CeleryQueue>,
     /// It is not in the file: schedules call services through it.
     pub hidden: bool,
 }
@@ -165,12 +167,18 @@ fn task_queue(name: &str, queue: &Queue) -> Option<TaskQueue> {
     if matches!(delivery, Delivery::Command { .. }) {
         settings.per_instance = None;
     }
-    Some(TaskQueue { settings, delivery, hidden: false })
+    let bridged = queue.deliver.consumes().map(|celery| celery_queue(name, celery));
+    Some(TaskQueue { settings, delivery, bridged, hidden: false })
 }
 
 fn hidden(name: Text, http: &HttpTarget) -> TaskQueue {
     let settings = QueueSettings { per_instance: Some(HTTP_AT_ONCE), ..QueueSettings::new(name) };
-    TaskQueue { settings, delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() }, hidden: true }
+    TaskQueue {
+        settings,
+        delivery: Delivery::Push { service: http.service.clone(), path: "/".to_owned() },
+        bridged: None,
+        hidden: true,
+    }
 }
 
 fn target(schedule: &Schedule) -> Option<Text> {

@@ -49,7 +49,9 @@ fn unreachable(platform: &Platform, routed: &BTreeSet<&str>, cx: &mut Cx<'_>) {
     if platform.routes.is_none() && cx.services.len() <= 1 {
         return;
     }
-    for name in platform.services.keys().filter(|name| !routed.contains(name.as_str())) {
+    let of_beat = |(_, service): &(&_, &_)| super::queues::is_beat(service);
+    let unrouted = platform.services.iter().filter(|(name, _)| !routed.contains(name.as_str()));
+    for (name, _) in unrouted.filter(|service| !of_beat(service)) {
         let text =
             Text::new(format!("no route leads to `{name}`")).fix(format!("add `- {{path: /, service: {name}}}` to `routes:`"));
         cx.report("W0601", &format!("services.{name}"), text);

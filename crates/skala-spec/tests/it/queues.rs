@@ -239,6 +239,7 @@ fn every_field_reaches_the_task_server() {
                     ),
                     path: "/tasks/ingest",
                 },
+                bridged: None,
                 hidden: false,
             },
             TaskQueue {
@@ -287,6 +288,7 @@ fn every_field_reaches_the_task_server() {
                         "worker",
                     ),
                 },
+                bridged: None,
                 hidden: false,
             },
             TaskQueue {
@@ -343,6 +345,7 @@ fn every_field_reaches_the_task_server() {
                         "job",
                     ],
                 },
+                bridged: None,
                 hidden: false,
             },
             TaskQueue {
@@ -411,6 +414,7 @@ fn every_field_reaches_the_task_server() {
                         ],
                     },
                 },
+                bridged: None,
                 hidden: false,
             },
         ]"#]]
@@ -469,7 +473,7 @@ fn a_delivery_is_one_way() {
             skala.yaml:9:10: error[E0804] queues.path.deliver: `path` needs the service whose replicas work on the tasks -> add `service:`
             skala.yaml:10:12: error[E0804] queues.celery.deliver: `celery` needs the service whose replicas work on the tasks -> add `service:`
             skala.yaml:11:29: error[E0804] queues.both.deliver.service: `service` does not go with `command` -> keep one of them
-            skala.yaml:12:44: error[E0804] queues.mixed.deliver.path: `path` does not go with `celery` (Celery's workers take their tasks from the broker) -> remove it
+            skala.yaml:12:44: error[E0804] queues.mixed.deliver.path: `path` does not go with `celery` (Celery's workers take their tasks from the broker) -> remove it, or add `consume: true` to `celery` to have skala take the tasks and push them
             skala.yaml:13:44: error[E0802] queues.slash.deliver.path: the path has no leading slash -> start it with `/`, such as `/tasks/ingest`
             skala.yaml:14:25: error[E0804] queues.unbounded.deliver.command: nothing bounds how many processes run at once (a full queue would start one for every task) -> add `concurrency: 4` to the queue, such as the number of cores
             skala.yaml:14:63: error[E0804] queues.unbounded.concurrencyPerReplica: a command has no replicas -> use `concurrency:`, the processes that run at once
@@ -617,6 +621,47 @@ fn celerys_own_commands() {
             skala.yaml:7:12: warning[W0809] services.python.command: skala does not see what waits in mail of Celery (no entry of `queues:` names it, so this service neither scales by it nor shows it) -> add `queues: {mail: {deliver: {service: python, celery: {broker: "${CELERY_BROKER_URL}"}}}}`
         "#]],
     );
+}
+
+#[test]
+fn workers_of_celery_have_names_of_their_own_and_beat_needs_no_route() {
+    let text = "platform: p\nroutes: []\nservices:
+  same: {command: [celery, -A, app, worker, -Q, a, -n, same@%h], replicas: 2, drain: 10m}
+  none: {command: [celery, -A, app, worker, -Q, b], autoscaling: {minReplicas: 1, maxReplicas: 3, metrics: [{queueLength: 9}]}, drain: 10m}
+  own: {command: [celery, -A, app, worker, -Q, c, '--hostname=own-${PORT}@%h'], replicas: 2, drain: 10m}
+  joined: {command: [celery, -A, app, worker, -Q, d, '-njoined-$PORT@%h'], replicas: 2, drain: 10m}
+  single: {command: [celery, -A, app, worker, -Q, e], replicas: 1, drain: 10m}
+  beat: {command: [celery, -A, app, beat], replicas: 1}
+queues:
+";
+    let queue = |(name, service): (&str, &str)| {
+        format!("  {name}: {{deliver: {{service: {service}, celery: {{broker: 'redis://r'}}}}}}\n")
+    };
+    let queues = [("a", "same"), ("b", "none"), ("c", "own"), ("d", "joined"), ("e", "single")].map(queue).concat();
+    let loaded = load_in(&format!("{text}{queues}"), None);
+    expect![[r#"
+        skala.yaml:4:10: warning[W0813] services.same.command: all replicas of this worker have one name on a machine (Celery's orders, such as to take no more before it ends, would reach each of them) -> add `-n, "same-$PORT@%h"` to the command
+        skala.yaml:5:10: warning[W0813] services.none.command: all replicas of this worker have one name on a machine (Celery's orders, such as to take no more before it ends, would reach each of them) -> add `-n, "none-$PORT@%h"` to the command
+    "#]]
+    .assert_eq(&loaded.problems.iter().map(|p| format!("{p}\n")).collect::<String>());
+}
+
+#[test]
+fn celerys_tasks_may_be_taken_and_pushed() {
+    let problems = |deliver: &str| {
+        let text = format!(
+            "platform: p\nservices:\n  web: {{command: [x, $PORT], drain: 10m}}\nqueues:\n  a: {{deliver: {{service: web, {deliver}}}, retry: {{attempts: 3}}}}\n"
+        );
+        let loaded = load_in(&text, None);
+        loaded.problems.iter().map(|p| format!("{} {}\n", p.code, p.path)).collect::<String>()
+    };
+    assert_eq!(problems("path: /t, celery: {broker: 'redis://r', consume: true}"), "");
+    assert_eq!(problems("path: /t, celery: {broker: 'amqp://r', consume: true}"), "E0807 queues.a.deliver.celery.broker\n");
+    assert_eq!(
+        problems("celery: {broker: 'redis://r', consume: true}").lines().next(),
+        Some("E0804 queues.a.deliver.celery.consume")
+    );
+    assert_eq!(problems("path: /t, celery: {broker: 'redis://r'}").lines().next(), Some("E0804 queues.a.deliver.path"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Method: first in, first out, by bytes; a body leaves when its task ends or newer ones need the room.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,9 +22,28 @@ pub(crate) struct Bodies {
     misses: AtomicU64,
 }
 
+/// Spreads ids, which the server itself has drawn, so that nobody can make them collide.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio's bits; the rotation brings the well-mixed upper half to where tables look.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    bodies: HashMap<TaskId, (Label, Bytes)>,
+    bodies: HashMap<TaskId, (Label, Bytes), BuildHasherDefault<IdHasher>>,
     /// In order of arrival; may name some that have left.
     order: VecDeque<TaskId>,
     bytes: usize,

@@ -40,7 +40,7 @@ pub use clock::TaskClock;
 pub use config::{Bounds, TasksConfig};
 pub use error::{StartError, TasksError};
 pub use role::Role;
-pub use words::{Each, Extend, ExtendedEach, Job, ScheduleCall, Schedules, TakeAsk, TaskView};
+pub use words::{Each, Elsewhere, Extend, ExtendedEach, Job, ScheduleCall, Schedules, TakeAsk, TaskView};
 
 use self::shared::Shared;
 use self::term::{Inner, Over};
@@ -365,7 +365,17 @@ impl Tasks {
         let Ok(term) = self.shared.leading() else { return Vec::new() };
         let queues = self.shared.queues.load();
         let ids = (0..).map(QueueId).zip(queues.iter());
-        term.ask(|inner, now| ids.map(|(id, q)| (q.name.clone(), inner.core.stats(id, now))).collect())
+        let mut stats: Vec<(Text, QueueStats)> =
+            term.ask(|inner, now| ids.map(|(id, q)| (q.name.clone(), inner.core.stats(id, now))).collect());
+        if let Some(elsewhere) = &*self.shared.elsewhere.load() {
+            stats.iter_mut().for_each(|(name, stats)| elsewhere.overlay(name.as_str(), stats));
+        }
+        stats
+    }
+
+    /// What this server itself holds of a queue, without what lies elsewhere; zeros while this process follows.
+    pub fn own_stats(&self, queue: QueueId) -> QueueStats {
+        self.shared.leading().map(|term| term.ask(|inner, now| inner.core.stats(queue, now))).unwrap_or_default()
     }
 
     /// Tasks of a queue that are not due yet but will be within that time; for the autoscaler.
@@ -415,6 +425,11 @@ impl Tasks {
         self.shared.schedules.store(Some(Arc::new(schedules)));
     }
 
+    /// Who knows of tasks that are worked on elsewhere.
+    pub fn set_elsewhere(&self, elsewhere: Arc<dyn Elsewhere>) {
+        self.shared.elsewhere.store(Some(Arc::new(elsewhere)));
+    }
+
     /// Metrics in Prometheus' text format.
     pub fn metrics(&self) -> String {
         metrics::text(self)
@@ -447,7 +462,7 @@ impl Tasks {
 
     /// Tasks that somebody works on.
     fn working(&self) -> u64 {
-        self.stats().iter().map(|(_, stats)| stats.leased).sum()
+        (0..).map(QueueId).take(self.shared.queues.load().len()).map(|queue| self.own_stats(queue).leased).sum()
     }
 
     /// Hands workers' answers to the core, each by itself, and waits once for the disk.

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::term::Term;
 use super::watches::Watches;
-use super::words::Schedules;
+use super::words::{Elsewhere, Schedules};
 use super::{Role, TaskClock, TasksConfig, TasksError};
 
 /// Events that a slow listener may be behind.
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     /// Hurries the timer.
     pub(crate) timer: Notify,
     pub(crate) schedules: ArcSwapOption<Arc<dyn Schedules>>,
+    pub(crate) elsewhere: ArcSwapOption<Arc<dyn Elsewhere>>,
     pub(crate) queues: ArcSwap<Vec<Arc<QueueSettings>>>,
     wakes: RwLock<Vec<Arc<Notify>>>,
 }
@@ -42,6 +43,7 @@ impl Shared {
             watches: Watches::new(config.bounds.watched),
             timer: Notify::new(),
             schedules: ArcSwapOption::empty(),
+            elsewhere: ArcSwapOption::empty(),
             wakes: RwLock::new(queues.iter().map(|_| Arc::default()).collect()),
             queues: ArcSwap::from_pointee(queues),
             config,

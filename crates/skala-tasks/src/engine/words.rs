@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use skala_queue::{Asked, Extended, Fence, Label, Leased, Phase, QueueId, TaskId};
+use serde_json::{Map, Value};
+use skala_queue::{Asked, Extended, Fence, Label, Leased, NewTask, Phase, QueueId, QueueStats, TaskId};
 use skala_types::Text;
 
 use crate::store::Stored;
@@ -92,4 +93,14 @@ pub enum ScheduleCall {
     Run(String),
     /// Pauses or resumes.
     Pause(String, bool),
+}
+
+/// Queues whose tasks are worked on elsewhere, such as in a Celery broker: what is here is on its way there.
+pub trait Elsewhere: Send + Sync + 'static {
+    /// Adds what lies elsewhere to a queue's numbers. Must not wait.
+    fn overlay(&self, queue: &str, stats: &mut QueueStats);
+    /// What else is known of the queue there, for its document.
+    fn more(&self, queue: &str) -> Map<String, Value>;
+    /// Why a task cannot go there; none: it can.
+    fn refusal(&self, queue: &str, task: &NewTask) -> Option<String>;
 }

@@ -48,7 +48,7 @@ pub struct WriterSettings {
 impl Default for WriterSettings {
     fn default() -> WriterSettings {
         WriterSettings {
-            most_changes: 1024,
+            most_changes: 2048,
             most_waiting: 65_536,
             beat: Duration::from_secs(1),
             retry: Duration::from_secs(1),

@@ -194,3 +194,49 @@ impl Queue {
         self.arrived.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than any test: what ends a wait here is what is tested.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn group(seq: u64) -> Group {
+        Group { seq: Seq(seq), changes: Vec::new(), durability: Durability::Fsync }
+    }
+
+    fn pulled(queue: &Queue, groups: usize) -> Vec<u64> {
+        let mut batch = Vec::new();
+        assert_eq!(queue.pull(&mut batch, 100, Instant::now() + LONG, Gather { groups, most: LONG }), Work::Groups);
+        batch.iter().map(|group| group.seq.0).collect()
+    }
+
+    #[test]
+    fn a_commit_waits_for_as_many_as_are_expected() {
+        let queue = Queue::new(100, Vec::new());
+        std::thread::scope(|scope| {
+            let all = scope.spawn(|| pulled(&queue, 3));
+            (1..=3).for_each(|seq| queue.push(group(seq)));
+            assert_eq!(all.join().expect("it ends"), [1, 2, 3]);
+        });
+    }
+
+    #[test]
+    fn a_commit_that_expects_nobody_waits_for_nobody() {
+        let queue = Queue::new(100, Vec::new());
+        queue.push(group(1));
+        assert_eq!(pulled(&queue, 0), [1]);
+    }
+
+    #[test]
+    fn closing_ends_the_wait_for_company() {
+        let queue = Queue::new(100, Vec::new());
+        std::thread::scope(|scope| {
+            queue.push(group(1));
+            let all = scope.spawn(|| pulled(&queue, 3));
+            queue.close();
+            assert_eq!(all.join().expect("it ends"), [1]);
+        });
+    }
+}

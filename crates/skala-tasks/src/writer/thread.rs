@@ -37,7 +37,15 @@ impl Thread {
         told: Box<dyn FnMut(Told) + Send>,
     ) -> Thread {
         let now = Instant::now();
-        Thread { queue, store, beat_at: now + settings.beat, sweep_at: now + settings.sweep, settings, told, gather: Gather::default() }
+        Thread {
+            queue,
+            store,
+            beat_at: now + settings.beat,
+            sweep_at: now + settings.sweep,
+            settings,
+            told,
+            gather: Gather::default(),
+        }
     }
 
     /// Until it is closed, fenced or broken.

@@ -9,5 +9,6 @@ mod deliver;
 mod fidelity;
 mod full;
 mod layered;
+mod log;
 mod schedules;
 mod writer;

@@ -12,17 +12,24 @@ pub struct Redis {
     password: Option<String>,
     tls: Option<u16>,
     tls_port: Option<crate::port::Reserved>,
+    durable: bool,
 }
 
 impl Redis {
     /// Starts one without a password.
     pub fn start() -> Redis {
-        Redis { process: Process::new(), password: None, tls: None, tls_port: None }.started()
+        Redis { process: Process::new(), password: None, tls: None, tls_port: None, durable: false }.started()
+    }
+
+    /// Starts one that writes what it holds to the disk, and has it again after a restart.
+    pub fn durable() -> Redis {
+        Redis { process: Process::new(), password: None, tls: None, tls_port: None, durable: true }.started()
     }
 
     /// Starts one with a password.
     pub fn with_password(password: &str) -> Redis {
-        Redis { process: Process::new(), password: Some(password.to_owned()), tls: None, tls_port: None }.started()
+        Redis { process: Process::new(), password: Some(password.to_owned()), tls: None, tls_port: None, durable: false }
+            .started()
     }
 
     /// Starts one that also listens with TLS.
@@ -32,7 +39,7 @@ impl Redis {
         process.own(&key);
         process.own(&cert);
         let port = crate::port::Reserved::new();
-        Redis { process, password: None, tls: Some(port.port()), tls_port: Some(port) }.started()
+        Redis { process, password: None, tls: Some(port.port()), tls_port: Some(port), durable: false }.started()
     }
 
     fn started(mut self) -> Redis {
@@ -40,11 +47,16 @@ impl Redis {
         self
     }
 
-    /// Starts it again, empty, on the same port.
+    /// Starts it again on the same port: empty, unless it is durable.
     pub fn restart(&mut self) {
         let process = &mut self.process;
         let mut command = process.command(&program("redis-server", "redis-server", &[]));
-        command.args(["--port", &process.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.args(["--port", &process.port().to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(if self.durable {
+            ["--appendonly", "yes", "--appendfsync", "always"]
+        } else {
+            ["--appendonly", "no", "--appendfsync", "no"]
+        });
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }

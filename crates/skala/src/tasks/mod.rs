@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use skala_celery::Bridge;
 use skala_controller::platform::LocalPlatform;
 use skala_queue::QueueId;
 use skala_spec::{Delivery, TaskQueue};
@@ -41,7 +42,7 @@ pub struct TaskSide {
     /// The server.
     pub tasks: Arc<Tasks>,
     queues: Vec<Routed>,
-    celery: celery::Brokers,
+    celery: Arc<celery::Brokers>,
     ticket: ticket::Key,
     /// Taken when they are stopped.
     deliverers: Mutex<Deliverers>,
@@ -54,7 +55,7 @@ pub struct TaskSide {
 pub struct Routed {
     /// What the platform file says.
     pub queue: TaskQueue,
-    /// Its number; none: it lives in a Celery broker.
+    /// Its number. Of one in a Celery broker, the queue here that holds what is on its way there.
     pub id: Option<QueueId>,
 }
 
@@ -63,6 +64,7 @@ struct Deliverers {
     pushes: Vec<Push>,
     commands: Vec<Commands>,
     schedules: Option<ScheduleRunner>,
+    bridges: Vec<Bridge>,
     watchers: Vec<JoinHandle<()>>,
 }
 
@@ -74,7 +76,18 @@ impl TaskSide {
 
     /// Queues that a service works on and whose tasks are kept here.
     fn of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = (&'a Routed, QueueId)> {
-        self.queues.iter().filter(move |q| q.service().is_some_and(|s| s.as_str() == service)).filter_map(|q| Some((q, q.id?)))
+        let own = move |q: &&Routed| {
+            q.service().is_some_and(|s| s.as_str() == service) && !matches!(q.queue.delivery, Delivery::Celery { .. })
+        };
+        self.queues.iter().filter(own).filter_map(|q| Some((q, q.id?)))
+    }
+
+    /// Attends to Celery's queues and workers until it is dropped.
+    pub async fn attend_celery(&self, note: impl Fn(Noted)) {
+        let pauses = |queue: &str| {
+            self.not_leading().is_none().then(|| self.tasks.queue(queue).is_some_and(|id| self.tasks.own_stats(id).paused))
+        };
+        self.celery.attend(pauses, note).await;
     }
 
     /// Ends this with the rest.
@@ -117,7 +130,13 @@ impl TaskSide {
         }
         let pushes = deliverers.pushes.into_iter().map(|push| push.stop(grace));
         let commands = deliverers.commands.into_iter().map(|commands| commands.stop(grace));
-        futures_util::join!(futures_util::future::join_all(pushes), futures_util::future::join_all(commands));
+        // What a bridge holds goes back to its broker when the pushes have ended.
+        let bridges = deliverers.bridges.into_iter().map(|bridge| bridge.stop(grace));
+        futures_util::join!(
+            futures_util::future::join_all(pushes),
+            futures_util::future::join_all(commands),
+            futures_util::future::join_all(bridges)
+        );
         deliverers.watchers.iter().for_each(JoinHandle::abort);
     }
 }

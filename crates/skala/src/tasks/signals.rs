@@ -25,7 +25,20 @@ impl TaskSide {
                 (None, None) => SignalObservation::failed(routed.name(), "the task server does not know the queue", 1),
             }
         });
-        each.chain(self.celery.observe(service, now)).collect()
+        let mut celery = self.celery.observe(service, now);
+        celery.iter_mut().for_each(|seen| self.on_its_way(seen));
+        each.chain(celery).collect()
+    }
+
+    /// What is here on its way to a Celery queue is as good as there; one that pauses asks for nobody new.
+    fn on_its_way(&self, seen: &mut SignalObservation) {
+        let (Some(id), Some(queue)) = (self.tasks.queue(seen.name.as_str()), &mut seen.queue) else { return };
+        let here = self.tasks.own_stats(id);
+        queue.ready += (here.ready + here.leased) as f64;
+        if here.paused {
+            (queue.ready, queue.due_soon, queue.oldest_age) = (0.0, 0.0, None);
+        }
+        seen.value = seen.value.map(|value| Sampled { value: queue.ready, ..value });
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, anyhow};
+use skala_queue::{Alarm, QueueSettings};
 use skala_runtime::Clock;
 use skala_spec::{Delivery, Platform, TaskQueue};
 use skala_tasks::deliver::command::{CommandSettings, Commands};
@@ -17,7 +18,7 @@ use skala_tasks::store::{SqliteSettings, SqliteStore};
 use skala_tasks::{StartError, TaskClock, Tasks, TasksConfig};
 use skala_types::{ReplicaId, ServiceName};
 
-use super::celery::Brokers;
+use super::celery::{self, Brokers};
 use super::{Deliverers, Routed, TaskSide, schedules, ticket};
 use crate::lower::{self, Stations};
 
@@ -47,9 +48,8 @@ pub async fn start(
     }
     let store = store_path(platform, state_dir);
     let all = platform.task_queues();
-    let celery = Brokers::start(&all)?;
-    let kept: Vec<_> =
-        all.iter().filter(|q| !matches!(q.delivery, Delivery::Celery { .. })).map(|q| q.settings.clone()).collect();
+    let celery = Arc::new(Brokers::start(&all)?);
+    let kept: Vec<_> = all.iter().map(kept).collect();
     let config = TasksConfig {
         listen: Some(lower::listen(&platform.tasks.listen)?),
         token: platform.tasks.token.as_ref().map(|t| t.expose().to_owned()),
@@ -59,8 +59,12 @@ pub async fn start(
     };
     let opened = SqliteStore::open(&store, SqliteSettings::default()).map_err(StartError::from).context("tasks.store")?;
     let tasks = Tasks::start(config, Box::new(opened), TaskClock::new(clock.clone())).await.context("tasks")?;
+    tasks.set_elsewhere(Arc::clone(&celery) as _);
+    let bridges = celery::bridges(&all, &tasks)?;
     let queues: Vec<Routed> = all.into_iter().map(|queue| routed(queue, &tasks)).collect();
-    let deliverers = deliverers(platform, folder, &tasks, &queues, stations)?;
+    let mut deliverers = deliverers(platform, folder, &tasks, &queues, stations)?;
+    deliverers.bridges = bridges;
+    deliverers.watchers.extend(celery.relays(&tasks).into_iter().map(|relay| tokio::spawn(relay.run(Arc::clone(&tasks)))));
     let ticket = ticket::Key::open(&store.with_extension("key")).context("the key of the addresses of answers to come")?;
     let deliverers = Mutex::new(deliverers);
     Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers, is_stopping: AtomicBool::new(false) })))
@@ -77,11 +81,16 @@ fn host() -> String {
 }
 
 fn routed(queue: TaskQueue, tasks: &Tasks) -> Routed {
-    let id = match queue.delivery {
-        Delivery::Celery { .. } => None,
-        _ => tasks.queue(queue.settings.name.as_str()),
-    };
+    let id = tasks.queue(queue.settings.name.as_str());
     Routed { queue, id }
+}
+
+/// Settings of the queue here. Of one in a Celery broker it holds only what is on its way there, so the alarm is not its own.
+fn kept(queue: &TaskQueue) -> QueueSettings {
+    match queue.delivery {
+        Delivery::Celery { .. } => QueueSettings { alarm: Alarm::default(), per_instance: None, ..queue.settings.clone() },
+        _ => queue.settings.clone(),
+    }
 }
 
 /// Those who deliver: one per service that tasks are pushed to, one per queue of commands.
@@ -119,7 +128,7 @@ fn deliverers(
         Ok(Push::start(Arc::clone(tasks), Arc::clone(station), routes))
     };
     let pushes = routes.into_iter().map(push).collect::<anyhow::Result<_>>()?;
-    Ok(Deliverers { pushes, commands, schedules: schedules::start(platform, tasks)?, watchers: Vec::new() })
+    Ok(Deliverers { pushes, commands, schedules: schedules::start(platform, tasks)?, ..Deliverers::default() })
 }
 
 /// What a worker must know of the tasks.

@@ -27,10 +27,12 @@ impl TaskSide {
                 return QueueStatus {
                     ready: found.ready,
                     leased: found.leased,
-                    waiting: found.delayed,
+                    waiting: found.delayed + found.due_soon,
                     dead: found.dead,
                     oldest_ms: found.oldest_age.map(millis),
                     per_second: found.completion_rate,
+                    paused: routed.id.is_some_and(|id| self.tasks.own_stats(id).paused),
+                    alarm: self.celery.alarm(routed.name()),
                     error,
                     ..bare
                 };

@@ -1,5 +1,6 @@
 //! The examples, run as their READMEs say.
 
+mod fastapi_celery;
 mod gunicorn;
 mod quickstart;
 mod rag;
@@ -34,7 +35,7 @@ fn copy(name: &str) -> Skala {
 fn every_example_is_clean() {
     for entry in fs::read_dir(folder("")).unwrap().flatten().filter(|e| e.path().is_dir()) {
         let file = entry.path().join("skala.yaml");
-        let skala = Skala::new(BINARY, "");
+        let skala = Skala::new(BINARY, "").env("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0");
         let ran = skala.run(&["check", file.to_str().unwrap()]);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
         assert!(ran.stdout.contains(": ok, 0 errors, 0 warnings"), "{ran:?}");

@@ -25,7 +25,8 @@ pub struct Deliver {
     /// body is its input, its output is the result. It needs `concurrency`. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
-    /// Beside a service: the queue lives in a Celery broker, and the service's replicas are Celery workers. Reload: live.
+    /// Beside a service: the queue lives in a Celery broker, and the service's replicas are Celery workers; or, with `path` and
+    /// `consume: true`, skala takes the tasks from the broker and pushes them. Reload: live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub celery: Option<Celery>,
 }
@@ -54,6 +55,10 @@ pub struct Celery {
     /// Keeps tasks whose worker is alive from running twice, and gives those of a dead one to another at once. Reload: live.
     #[serde(default = "yes")]
     pub heartbeat: bool,
+    /// skala takes the tasks out of the broker and pushes each to the service's `path`, with `{"task", "id", "args", "kwargs"}` as its body;
+    /// results go to `results`, by default the broker, where `AsyncResult` finds them. Reload: live.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consume: bool,
     /// The app's `global_keyprefix`. Default: none. Reload: live.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key_prefix: String,
@@ -93,11 +98,17 @@ impl Deliver {
     pub fn way(&self) -> Option<Way<'_>> {
         match (&self.service, &self.path, &self.command, &self.celery) {
             (Some(service), Some(path), None, None) => Some(Way::Push(service, path)),
+            (Some(service), Some(path), None, Some(celery)) if celery.consume => Some(Way::Push(service, path)),
             (Some(service), None, None, None) => Some(Way::Pull(service)),
             (Some(service), None, None, Some(celery)) => Some(Way::Celery(service, celery)),
             (None, None, Some(command), None) => Some(Way::Command(command)),
             _ => None,
         }
+    }
+
+    /// The broker whose tasks skala takes and pushes.
+    pub fn consumes(&self) -> Option<&Celery> {
+        self.celery.as_ref().filter(|celery| celery.consume && matches!(self.way(), Some(Way::Push(..))))
     }
 
     /// The path that tasks are pushed to, where they are pushed.

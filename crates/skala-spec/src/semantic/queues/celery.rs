@@ -30,7 +30,28 @@ const NOT_OURS: [&str; 18] = [
 /// Most priority steps: kombu's priorities are 0 to 9.
 const MOST_STEPS: usize = 10;
 
+/// A queue whose tasks Celery's workers take.
 pub(super) fn check(queue: &Queue, celery: &Celery, at: &str, cx: &mut Cx<'_>) {
+    broker(celery, at, cx);
+    let here = format!("{at}.deliver.celery");
+    if !celery.heartbeat && celery.visibility_timeout < queue.timeout {
+        let text = Text::new(format!("a task that takes longer than {} runs twice", celery.visibility_timeout))
+            .because(format!("then Celery takes its worker for dead, and it may take {}", queue.timeout))
+            .fix("remove `heartbeat: false`, raise `visibilityTimeout` here and in the app, or lower the queue's `timeout`");
+        cx.report("W0805", &format!("{here}.visibilityTimeout"), text);
+    }
+    let set: Vec<&str> = NOT_OURS.into_iter().filter(|key| cx.present(&format!("{at}.{key}"))).collect();
+    if let Some(first) = set.first() {
+        let text =
+            Text::new(format!("{} {} no meaning here", list(set.iter().copied()), if set.len() == 1 { "has" } else { "have" }))
+                .because("the queue is in a Celery broker, and the app decides it")
+                .fix("remove it, and set it in the app");
+        cx.report("W0804", &format!("{at}.{first}"), text);
+    }
+}
+
+/// Where the broker is, and how the app uses it.
+pub(super) fn broker(celery: &Celery, at: &str, cx: &mut Cx<'_>) {
     let here = format!("{at}.deliver.celery");
     url(&celery.broker, &format!("{here}.broker"), cx);
     if let Some(results) = &celery.results {
@@ -49,20 +70,6 @@ pub(super) fn check(queue: &Queue, celery: &Celery, at: &str, cx: &mut Cx<'_>) {
         let text =
             Text::new("these are no priority steps").fix("write numbers from 0 to 9 in order, as the app does: `[0, 3, 6, 9]`");
         cx.report("E0807", &format!("{here}.prioritySteps"), text);
-    }
-    if !celery.heartbeat && celery.visibility_timeout < queue.timeout {
-        let text = Text::new(format!("a task that takes longer than {} runs twice", celery.visibility_timeout))
-            .because(format!("then Celery takes its worker for dead, and it may take {}", queue.timeout))
-            .fix("remove `heartbeat: false`, raise `visibilityTimeout` here and in the app, or lower the queue's `timeout`");
-        cx.report("W0805", &format!("{here}.visibilityTimeout"), text);
-    }
-    let set: Vec<&str> = NOT_OURS.into_iter().filter(|key| cx.present(&format!("{at}.{key}"))).collect();
-    if let Some(first) = set.first() {
-        let text =
-            Text::new(format!("{} {} no meaning here", list(set.iter().copied()), if set.len() == 1 { "has" } else { "have" }))
-                .because("the queue is in a Celery broker, and the app decides it")
-                .fix("remove it, and set it in the app");
-        cx.report("W0804", &format!("{at}.{first}"), text);
     }
 }
 
@@ -99,7 +106,11 @@ fn database(url: &Url) -> Option<u32> {
 pub(super) fn twice(platform: &Platform, cx: &mut Cx<'_>) {
     let mut seen: Vec<(&str, &str, &str, &str)> = Vec::new();
     for (name, queue) in &platform.queues {
-        let Some(Way::Celery(_, celery)) = queue.deliver.way() else { continue };
+        let watched = match queue.deliver.way() {
+            Some(Way::Celery(_, celery)) => Some(celery),
+            _ => queue.deliver.consumes(),
+        };
+        let Some(celery) = watched else { continue };
         let key = (celery.broker.expose(), celery.key_prefix.as_str(), celery.queue.as_deref().unwrap_or(name));
         match seen.iter().find(|(broker, prefix, of, _)| (*broker, *prefix, *of) == key) {
             Some((_, _, of, first)) => {

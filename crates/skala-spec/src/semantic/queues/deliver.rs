@@ -6,7 +6,7 @@ use crate::problem::Text;
 
 pub(super) fn check(platform: &Platform, queue: &Queue, at: &str, cx: &mut Cx<'_>) {
     let here = format!("{at}.deliver");
-    one_way(&here, cx);
+    one_way(&here, queue.deliver.celery.as_ref().is_some_and(|celery| celery.consume), cx);
     if let Some(service) = &queue.deliver.service {
         let path = format!("{here}.service");
         cx.missing_service("E0801", &path, service.as_str());
@@ -28,7 +28,7 @@ pub(super) fn check(platform: &Platform, queue: &Queue, at: &str, cx: &mut Cx<'_
 }
 
 /// A service (with a path, or with a broker), or a command.
-fn one_way(here: &str, cx: &mut Cx<'_>) {
+fn one_way(here: &str, consume: bool, cx: &mut Cx<'_>) {
     let given = |key: &str| cx.present(&format!("{here}.{key}"));
     let [service, path, command, celery] = ["service", "path", "command", "celery"].map(given);
     let text = match (service, command) {
@@ -51,11 +51,16 @@ fn one_way(here: &str, cx: &mut Cx<'_>) {
             };
             Some((key, Text::new(format!("`{key}` does not go with `command`")).fix("keep one of them")))
         }
-        (true, false) if path && celery => Some((
+        (true, false) if path && celery && !consume => Some((
             "path",
             Text::new("`path` does not go with `celery`")
                 .because("Celery's workers take their tasks from the broker")
-                .fix("remove it"),
+                .fix("remove it, or add `consume: true` to `celery` to have skala take the tasks and push them"),
+        )),
+        (true, false) if !path && consume => Some((
+            "celery.consume",
+            Text::new("tasks that skala takes from the broker need a path to be pushed to")
+                .fix("add `path: /tasks`, or remove it"),
         )),
         _ => None,
     };

@@ -1,13 +1,15 @@
 //! Checks of `queues`, and of what `capacity` says of them, of providers and of calls.
 //!
 //! Decides: E0801 names that do not exist, E0802 settings of a queue that contradict, E0803 settings of calls that do, E0804 a delivery
-//!   that is none, E0807 a broker that is none, and warnings W0801 to W0809.
+//!   that is none, E0807 a broker that is none, and warnings W0801 to W0809 and W0813.
 //! Tested: `tests/it/queues.rs`.
 
 mod celery;
 mod deliver;
 mod planned;
 mod workers;
+
+pub(super) use workers::is_beat;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,7 +36,10 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
         deliver::check(platform, queue, &at, cx);
         match queue.deliver.way() {
             Some(Way::Celery(_, celery)) => celery::check(queue, celery, &at, cx),
-            _ => memory(platform, name, queue, &at, cx),
+            _ => {
+                memory(platform, name, queue, &at, cx);
+                queue.deliver.consumes().into_iter().for_each(|celery| celery::broker(celery, &at, cx));
+            }
         }
         times(queue, &at, cx);
         limits(queue, &at, cx);

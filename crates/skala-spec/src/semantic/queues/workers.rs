@@ -20,6 +20,7 @@ pub(super) fn check(platform: &Platform, cx: &mut Cx<'_>) {
         let words = service.command.as_ref().map_or(&[][..], |command| command.words());
         if let Some(rest) = celery_line(words) {
             beats(name, service, rest, cx);
+            named_worker(name, service, rest, cx);
             named(platform, name, rest, &queues, cx);
         }
     }
@@ -63,6 +64,46 @@ fn beats(name: &ServiceName, service: &Service, rest: &[String], cx: &mut Cx<'_>
         };
         cx.report("W0808", &format!("services.{name}.{key}"), text.fix(fix));
     }
+}
+
+/// Workers of one name: Celery's remote control cannot tell them apart.
+fn named_worker(name: &ServiceName, service: &Service, rest: &[String], cx: &mut Cx<'_>) {
+    let is_worker = rest.iter().any(|word| word == "worker");
+    let several = match service.scale() {
+        Scale::Auto(scaling) => scaling.max_replicas > 1,
+        Scale::Fixed(replicas) => replicas > 1,
+        Scale::External => false,
+    };
+    let own = worker_name(rest).is_some_and(|given| given.contains("$PORT") || given.contains("${PORT}"));
+    if is_worker && several && !own {
+        let text = Text::new("all replicas of this worker have one name on a machine")
+            .because("Celery's orders, such as to take no more before it ends, would reach each of them")
+            .fix(format!("add `-n, \"{name}-$PORT@%h\"` to the command"));
+        cx.report("W0813", &format!("services.{name}.command"), text);
+    }
+}
+
+/// What is behind `-n` or `--hostname`.
+fn worker_name(rest: &[String]) -> Option<&str> {
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-n" | "--hostname" => return words.next().map(String::as_str),
+            word => {
+                let joined = word.strip_prefix("--hostname=").or_else(|| word.strip_prefix("-n").filter(|n| !n.is_empty()));
+                if joined.is_some() {
+                    return joined;
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether a service is Celery's beat, which nobody calls.
+pub(in crate::semantic) fn is_beat(service: &Service) -> bool {
+    let words = service.command.as_ref().map_or(&[][..], |command| command.words());
+    celery_line(words).is_some_and(|rest| rest.iter().any(|word| word == "beat"))
 }
 
 /// Queues of a worker that skala was not told of.

@@ -48,6 +48,7 @@ pub(super) async fn one(asked: &Asked<'_>, request: Request<Incoming>) -> Result
         let doc: TaskDoc<'_> = parse(&received.bytes)?;
         document_task(asked, queue, &doc, &head, now)?
     };
+    fits(asked, &task)?;
     let enqueued = asked.tasks.enqueue(vec![task]).await.map_err(|e| asked.failed(e))?;
     let Some(enqueued) = enqueued.first() else { return Err(Problem::field("", "no task was taken in")) };
     answer(asked, enqueued).await
@@ -80,6 +81,9 @@ pub(super) async fn many(asked: &Asked<'_>, tasks: Vec<NewTask>) -> Result<Answe
     if tasks.is_empty() {
         return Err(Problem::field("tasks", format!("from 1 to {MOST_AT_ONCE} tasks are taken at once, not none")));
     }
+    for (place, task) in tasks.iter().enumerate() {
+        fits(asked, task).map_err(|problem| problem.with("place", place))?;
+    }
     let enqueued = asked.tasks.enqueue(tasks).await.map_err(|e| asked.failed(e))?;
     let is_new = enqueued.iter().any(|e| e.is_new);
     let mut out = Vec::with_capacity(16 + enqueued.len() * 64);
@@ -93,6 +97,14 @@ pub(super) async fn many(asked: &Asked<'_>, tasks: Vec<NewTask>) -> Result<Answe
     }
     out.extend_from_slice(b"]}");
     Ok(json_answer(if is_new { StatusCode::CREATED } else { StatusCode::OK }, out))
+}
+
+/// Whether the task can go where its queue's tasks are worked on.
+fn fits(asked: &Asked<'_>, task: &NewTask) -> Result<(), Problem> {
+    let elsewhere = asked.tasks.shared().elsewhere.load();
+    let Some(elsewhere) = &*elsewhere else { return Ok(()) };
+    let Some(settings) = asked.tasks.settings(task.queue) else { return Ok(()) };
+    elsewhere.refusal(settings.name.as_str(), task).map_or(Ok(()), |reason| Err(Problem::field("body", reason)))
 }
 
 /// A task that was taken in, or was there.

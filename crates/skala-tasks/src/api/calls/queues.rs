@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use skala_queue::{Parked, QueueId, QueueSettings};
+use skala_queue::{Parked, QueueId, QueueSettings, QueueStats};
 
 use super::super::answer::{Answer, document};
 use super::super::problem::Problem;
@@ -20,9 +20,8 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, Problem> {
     asked.tasks.shared().leading().map_err(|e| asked.failed(e))?;
     let queues = asked.tasks.shared().queues.load();
     let stats = asked.tasks.stats();
-    let ids = (0..).map(QueueId);
-    let one = |((id, queue), (_, stats)): ((QueueId, &Arc<QueueSettings>), &(_, _))| write::queue(queue, stats, &ceilings(asked, id));
-    let queues: Vec<Value> = ids.zip(queues.iter()).zip(&stats).map(one).collect();
+    let one = |((id, queue), (_, stats)): ((QueueId, &Arc<QueueSettings>), &(_, QueueStats))| shown(asked, id, queue, stats);
+    let queues: Vec<Value> = (0..).map(QueueId).zip(queues.iter()).zip(&stats).map(one).collect();
     Ok(document(StatusCode::OK, &json!({"queues": queues})))
 }
 
@@ -30,8 +29,20 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, Problem> {
 pub(super) fn show(asked: &Asked<'_>) -> Result<Answer, Problem> {
     let (id, settings) = asked.queue(asked.part)?;
     let term = asked.tasks.shared().leading().map_err(|e| asked.failed(e))?;
-    let stats = term.ask(|inner, now| inner.core.stats(id, now));
-    Ok(document(StatusCode::OK, &write::queue(&settings, &stats, &ceilings(asked, id))))
+    let mut stats = term.ask(|inner, now| inner.core.stats(id, now));
+    if let Some(elsewhere) = &*asked.tasks.shared().elsewhere.load() {
+        elsewhere.overlay(settings.name.as_str(), &mut stats);
+    }
+    Ok(document(StatusCode::OK, &shown(asked, id, &settings, &stats)))
+}
+
+/// A queue's document, with what is known of it elsewhere.
+fn shown(asked: &Asked<'_>, id: QueueId, settings: &QueueSettings, stats: &QueueStats) -> Value {
+    let mut shown = write::queue(settings, stats, &ceilings(asked, id));
+    if let (Some(elsewhere), Some(fields)) = (&*asked.tasks.shared().elsewhere.load(), shown.as_object_mut()) {
+        fields.extend(elsewhere.more(settings.name.as_str()));
+    }
+    shown
 }
 
 /// The ceilings that park tasks of a queue.

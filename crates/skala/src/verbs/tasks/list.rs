@@ -109,7 +109,8 @@ fn fields(task: &Value) {
 fn lines(task: &Value) -> Vec<String> {
     let fields = task.as_object().into_iter().flatten();
     let width = fields.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', &format!("\n{:width$}  ", ""));
+    let pretty =
+        |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', &format!("\n{:width$}  ", ""));
     let shown = |value: &Value| match (value, value.to_string()) {
         (Value::String(text), _) => text.clone(),
         (Value::Object(_) | Value::Array(_), text) if text.len() > SHORT => pretty(value),

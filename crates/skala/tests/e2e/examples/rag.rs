@@ -20,8 +20,7 @@ const LONG: usize = 129 * 720 + 800;
 
 /// The example as it runs on one machine, with Flask and gunicorn in the search path.
 fn example(change: impl Fn(String) -> String) -> Skala {
-    let programs =
-        venv::programs(&folder("rag-ingestion").join("requirements.txt"), Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let programs = venv::programs(&folder("rag-ingestion").join("requirements.txt"), Path::new(env!("CARGO_TARGET_TMPDIR")));
     let mut skala = copy("rag-ingestion").path(&programs);
     let text = fs::read_to_string(skala.folder().join("skala.yaml")).unwrap();
     skala.write("skala.yaml", &change(format!("{text}\ntasks: {{listen: '127.0.0.1:0'}}\n")));

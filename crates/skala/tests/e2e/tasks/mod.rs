@@ -1,5 +1,6 @@
 //! Tasks end to end: queues, workers of each kind, requests that become tasks, the verbs.
 
+mod celery;
 mod faults;
 mod kill;
 mod offload;

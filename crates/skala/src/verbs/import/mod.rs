@@ -1,21 +1,20 @@
-//! `import`: other people's manifests to a platform file, or to `Autoscaler` objects.
+//! `import`: other people's manifests to a platform file, or to `Autoscaler` objects; a Celery application's beat schedule to schedules.
+
+mod beat;
 
 use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 use skala_console::views::SCHEMA_VERSION;
-use skala_manifests::import::{ImportError, Imported, Input, MAX_BYTES, Note, To, beat as import_beat, import};
+use skala_manifests::import::{ImportError, Imported, Input, MAX_BYTES, Note, To, import};
 
 use crate::cli::{ImportArgs, ImportTo, Output};
 use crate::exit::{Exit, FAILED, FINDINGS, Outcome};
 use crate::show;
 
-/// Instead of a file: the schedules of the Celery application that follows.
-const BEAT: &str = "celery-beat";
 /// Most files of one import.
 const MOST: usize = 1000;
 /// Most bytes of all of them.
@@ -36,10 +35,10 @@ struct Document<'a> {
 
 /// `skala import FILE...`: exit 3 with `--strict` when something could not be carried over.
 pub fn run(args: &ImportArgs) -> Outcome {
-    if let [what, app] = args.files.as_slice()
-        && what.as_os_str() == BEAT
+    if let [word, app] = &args.files[..]
+        && word.as_os_str() == beat::WORD
     {
-        return beat(args, &app.display().to_string());
+        return finish(args, To::Platform, &beat::import(&app.to_string_lossy(), &args.python)?);
     }
     let texts = read(&args.files)?;
     let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
@@ -57,20 +56,11 @@ pub fn run(args: &ImportArgs) -> Outcome {
             Exit::new(FAILED, error.to_string(), "import fewer files at a time")
         }
     })?;
-    write(args, to, &imported)?;
-    if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }
+    finish(args, to, &imported)
 }
 
-/// `skala import celery-beat APP`: the schedules of a Celery application, which its own Python reads.
-fn beat(args: &ImportArgs, app: &str) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
-    let read = runtime.block_on(skala_celery::beat::read(&args.python, Path::new("."), app)).map_err(|e| {
-        let help = "run it in the application's folder, with its Python: --python .venv/bin/python";
-        Exit::new(FAILED, e.to_string(), help)
-    })?;
-    let document = serde_json::to_string(&read).context("write the schedule")?;
-    let imported = import_beat(app, &document).map_err(|e| Exit::new(FAILED, e.to_string(), "is it a Celery application?"))?;
-    write(args, To::Platform, &imported)?;
+fn finish(args: &ImportArgs, to: To, imported: &Imported) -> Outcome {
+    write(args, to, imported)?;
     if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }
 }
 

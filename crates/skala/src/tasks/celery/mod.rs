@@ -1,19 +1,32 @@
 //! Queues that live in Celery brokers: their numbers, what their workers hold, and how a worker is emptied.
 //!
-//! Decides: nothing; one watcher looks at each broker, a replica is the worker whose main process it is.
+//! Decides: nothing; one watcher looks at each broker, a replica is the worker whose main process it is. `attend` acts on what is seen,
+//!   `relay` hands tasks over to a broker, `bridge` takes them out of one.
 //! Invariants: no call of the controller waits for a broker; a broker that fails is shown with its reason and the age of its numbers.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+mod attend;
+mod bridge;
+mod elsewhere;
+mod message;
+mod relay;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use anyhow::Context;
 use skala_autoscaler::{QueueObservation, SignalObservation};
-use skala_celery::{Broker, BrokerSettings, CeleryQueueStats, HeartbeatSettings, Layout, View, WatchSettings, Watcher};
+use skala_celery::{
+    Bridge, Broker, BrokerSettings, CeleryQueueStats, HeartbeatSettings, Layout, Producer, View, WatchSettings, Watcher,
+};
 use skala_controller::Held;
 use skala_controller::platform::{LocalPlatform, Platform as _};
+use skala_queue::Alarm;
 use skala_spec::{CeleryQueue, Delivery, TaskQueue};
+use skala_tasks::Tasks;
 use skala_types::{ReplicaId, Sampled, ServiceName, Time};
 use tokio::runtime::Handle;
+
+use relay::Relay;
 
 /// The brokers of a platform.
 pub struct Brokers {
@@ -21,16 +34,32 @@ pub struct Brokers {
     local: OnceLock<Weak<LocalPlatform>>,
     /// Main processes of replicas as they were last seen: a dead one is not asked any more.
     processes: Mutex<BTreeMap<(ServiceName, ReplicaId), u32>>,
+    /// Replicas that take nothing more.
+    draining: Mutex<BTreeSet<(ServiceName, ReplicaId)>>,
+    /// Queues whose alarm is raised.
+    alarms: Mutex<BTreeSet<String>>,
     runtime: Handle,
 }
-
-/// A queue there: its name in the platform file, its name in the broker, and whose workers take from it.
-type Queue = (String, String, ServiceName);
 
 /// One broker, with the queues that are looked at there.
 struct Watched {
     queues: Vec<Queue>,
     watcher: Watcher,
+}
+
+/// A queue of a broker.
+struct Queue {
+    /// Its name in the platform file.
+    name: String,
+    /// Its name there.
+    there: String,
+    /// Whose workers take from it; for a bridged one, to whom its tasks are pushed.
+    service: ServiceName,
+    /// Fewest and most slots of a worker.
+    pool: Option<(u32, u32)>,
+    alarm: Alarm,
+    /// Its tasks are taken over into a queue of skala's.
+    bridged: bool,
 }
 
 impl Brokers {
@@ -41,22 +70,42 @@ impl Brokers {
     pub fn start(queues: &[TaskQueue]) -> anyhow::Result<Brokers> {
         let mut groups: Vec<(CeleryQueue, Vec<Queue>)> = Vec::new();
         for queue in queues {
-            let Delivery::Celery { service, celery } = &queue.delivery else { continue };
-            let entry = (queue.settings.name.to_string(), celery.queue.clone(), service.clone());
+            let Some((entry, celery)) = queue_of(queue) else { continue };
             match groups.iter_mut().find(|(like, _)| same_broker(like, celery)) {
                 Some((_, queues)) => queues.push(entry),
                 None => groups.push((celery.clone(), vec![entry])),
             }
         }
         let watch = |(like, queues): (CeleryQueue, Vec<Queue>)| {
-            let broker = Broker::new(settings(&like)).with_context(|| format!("queues.{}.deliver.celery.broker", queues[0].0))?;
-            let names = queues.iter().map(|(_, there, _)| there.clone()).collect();
+            let broker =
+                Broker::new(settings(&like)).with_context(|| format!("queues.{}.deliver.celery.broker", queues[0].name))?;
+            let names = queues.iter().map(|queue| queue.there.clone()).collect();
+            let bridged = queues.iter().filter(|queue| queue.bridged).map(|queue| queue.there.clone()).collect();
             let heartbeat = like.heartbeat.then(HeartbeatSettings::default);
-            let watcher = Watcher::start(broker, WatchSettings { heartbeat, ..WatchSettings::new(names) });
+            let watcher = Watcher::start(broker, WatchSettings { heartbeat, bridged, ..WatchSettings::new(names) });
             Ok(Watched { queues, watcher })
         };
-        let watched = groups.into_iter().map(watch).collect::<anyhow::Result<_>>()?;
-        Ok(Brokers { watched, local: OnceLock::new(), processes: Mutex::default(), runtime: Handle::current() })
+        Ok(Brokers {
+            watched: groups.into_iter().map(watch).collect::<anyhow::Result<_>>()?,
+            local: OnceLock::new(),
+            processes: Mutex::default(),
+            draining: Mutex::default(),
+            alarms: Mutex::default(),
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Those who hand over what is enqueued here, one per queue.
+    pub fn relays(&self, tasks: &Tasks) -> Vec<Relay> {
+        let of = |watched: &Watched| {
+            let producer = Producer::new(watched.watcher.broker().clone(), "skala");
+            let own = watched.queues.iter().filter(|queue| !queue.bridged);
+            let relay = |queue: &Queue| {
+                Some(Relay { queue: tasks.queue(&queue.name)?, there: queue.there.clone(), producer: producer.clone() })
+            };
+            own.filter_map(relay).collect::<Vec<_>>()
+        };
+        self.watched.iter().flat_map(of).collect()
     }
 
     /// Where replicas run: a worker is recognised by its process.
@@ -69,17 +118,25 @@ impl Brokers {
     pub fn observe(&self, service: &str, now: Time) -> Vec<SignalObservation> {
         let of = |w: &Watched| {
             let view = w.watcher.view();
-            let own = w.queues.iter().filter(|(_, _, whose)| whose.as_str() == service);
-            own.map(|(name, there, _)| observation(name, there, &view, now)).collect::<Vec<_>>()
+            let own = w.queues.iter().filter(|queue| queue.service.as_str() == service && !queue.bridged);
+            own.map(|queue| observation(&queue.name, &queue.there, self.room(w, queue), &view, now)).collect::<Vec<_>>()
         };
         self.watched.iter().flat_map(of).collect()
     }
 
     /// The queues as they were last seen, by their names in the file, and why the last look failed.
     pub fn stats(&self, name: &str) -> (Option<CeleryQueueStats>, Option<String>) {
-        let found = self.watched.iter().find_map(|w| Some((w, w.queues.iter().find(|(own, ..)| own == name)?)));
-        let Some((watched, (_, there, _))) = found else { return (None, None) };
-        (watched.watcher.stats(there), watched.watcher.view().error.clone())
+        let Some((watched, queue)) = self.find(name) else { return (None, None) };
+        (watched.watcher.stats(&queue.there), watched.watcher.view().error.clone())
+    }
+
+    /// Whether the alarm of a queue is raised.
+    pub fn alarm(&self, name: &str) -> bool {
+        lock(&self.alarms).contains(name)
+    }
+
+    fn find(&self, name: &str) -> Option<(&Watched, &Queue)> {
+        self.watched.iter().find_map(|w| Some((w, w.queues.iter().find(|queue| queue.name == name)?)))
     }
 
     /// What a replica's worker runs now. What it has taken and not begun goes back by itself when it ends.
@@ -93,11 +150,15 @@ impl Brokers {
 
     /// A replica's worker takes nothing more.
     pub fn drain(&self, service: &ServiceName, replica: ReplicaId) {
+        if self.of(service).is_some() {
+            lock(&self.draining).insert((service.clone(), replica));
+        }
         let (Some(watched), Some(pid)) = (self.of(service), self.process(service, replica)) else { return };
         let view = watched.watcher.view();
         let Some(worker) = view.workers.iter().find(|w| w.pid == Some(pid)).map(|w| w.name.clone()) else { return };
         let remote = watched.watcher.remote().clone();
-        let queues: Vec<_> = watched.queues.iter().filter(|(.., s)| s == service).map(|(_, there, _)| there.clone()).collect();
+        let queues: Vec<_> =
+            watched.queues.iter().filter(|queue| queue.service == *service).map(|queue| queue.there.clone()).collect();
         self.runtime.spawn(async move {
             for queue in queues {
                 // SIGTERM, which follows, is its warm shutdown all the same.
@@ -110,21 +171,23 @@ impl Brokers {
 
     /// A replica's worker has ended: what it had is given to others at once.
     pub fn gone(&self, service: &ServiceName, replica: ReplicaId) {
-        let pid = self.lock().remove(&(service.clone(), replica));
+        let replica = (service.clone(), replica);
+        lock(&self.draining).remove(&replica);
+        let pid = lock(&self.processes).remove(&replica);
         if let (Some(watched), Some(pid)) = (self.of(service), pid) {
             watched.watcher.process_died(pid);
         }
     }
 
     fn of(&self, service: &ServiceName) -> Option<&Watched> {
-        self.watched.iter().find(|w| w.queues.iter().any(|(.., whose)| whose == service))
+        self.watched.iter().find(|w| w.queues.iter().any(|queue| queue.service == *service && !queue.bridged))
     }
 
     /// The main process of a replica, now or when it was last seen.
     fn process(&self, service: &ServiceName, replica: ReplicaId) -> Option<u32> {
         let local = self.local.get().and_then(Weak::upgrade);
         let now = local.and_then(|l| l.replicas().into_iter().find(|r| r.service == *service && r.id == replica)?.pid);
-        let mut processes = self.lock();
+        let mut processes = lock(&self.processes);
         match now {
             Some(pid) => {
                 processes.insert((service.clone(), replica), pid);
@@ -134,9 +197,47 @@ impl Brokers {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ServiceName, ReplicaId), u32>> {
-        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Main processes of a service's replicas that do not drain.
+    fn pids(&self, service: &ServiceName) -> BTreeSet<u32> {
+        let Some(local) = self.local.get().and_then(Weak::upgrade) else { return BTreeSet::new() };
+        let draining = lock(&self.draining).clone();
+        let own =
+            local.replicas().into_iter().filter(|r| r.service == *service && !draining.contains(&(r.service.clone(), r.id)));
+        own.filter_map(|replica| replica.pid).collect()
     }
+}
+
+/// Starts the bridges of queues that are taken over.
+///
+/// # Errors
+/// When an address is not one of a Redis.
+pub fn bridges(queues: &[TaskQueue], tasks: &Arc<Tasks>) -> anyhow::Result<Vec<Bridge>> {
+    let one = |queue: &TaskQueue| {
+        let name = queue.settings.name.as_str();
+        Some(bridge::start(tasks, tasks.queue(name)?, name, queue.bridged.as_ref()?))
+    };
+    queues.iter().filter_map(one).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A queue that lies in a broker.
+fn queue_of(queue: &TaskQueue) -> Option<(Queue, &CeleryQueue)> {
+    let (service, celery) = match (&queue.delivery, &queue.bridged) {
+        (Delivery::Celery { service, celery }, _) | (Delivery::Push { service, .. }, Some(celery)) => (service, celery),
+        _ => return None,
+    };
+    let entry = Queue {
+        name: queue.settings.name.to_string(),
+        there: celery.queue.clone(),
+        service: service.clone(),
+        pool: celery.pool,
+        alarm: queue.settings.alarm,
+        bridged: queue.bridged.is_some(),
+    };
+    Some((entry, celery))
 }
 
 fn same_broker(a: &CeleryQueue, b: &CeleryQueue) -> bool {
@@ -154,14 +255,15 @@ fn settings(celery: &CeleryQueue) -> BrokerSettings {
     BrokerSettings { url: celery.broker.expose().to_owned(), layout, ..BrokerSettings::default() }
 }
 
-fn observation(name: &str, there: &str, view: &View, now: Time) -> SignalObservation {
+/// `room` of the ready tasks need no replica.
+fn observation(name: &str, there: &str, room: u64, view: &View, now: Time) -> SignalObservation {
     let found = view.queues.iter().find(|q| q.queue == there);
     let (Some(stats), Some(at)) = (found, view.at) else {
         let why = view.error.as_deref().unwrap_or("the broker was not looked at yet");
         return SignalObservation::failed(name, why, u32::from(view.error.is_some()));
     };
     let queue = QueueObservation {
-        ready: stats.ready as f64,
+        ready: stats.ready.saturating_sub(room) as f64,
         leased: stats.leased as f64,
         due_soon: stats.due_soon as f64,
         oldest_age: stats.oldest_age,
@@ -190,12 +292,14 @@ mod tests {
         let now = Time::ZERO + Duration::from_secs(100);
         let at = Instant::now().checked_sub(Duration::from_secs(5));
         let view = View { at, error: Some("refused".into()), queues: vec![stats], ..View::default() };
-        let seen = observation("mail", "email", &view, now);
+        let seen = observation("mail", "email", 0, &view, now);
         assert_eq!((seen.name.as_str(), seen.error.as_deref(), seen.failures), ("mail", Some("refused"), 1));
         assert_eq!(seen.queue.map(|q| (q.ready, q.leased)), Some((7.0, 2.0)));
+        let roomy = observation("mail", "email", 3, &view, now);
+        assert_eq!(roomy.queue.map(|q| (q.ready, q.leased)), Some((4.0, 2.0)));
         let age = seen.value.expect("a value").age(now);
         assert!((5..7).contains(&age.as_secs()), "{age:?}");
-        let never = observation("mail", "email", &View::default(), now);
+        let never = observation("mail", "email", 0, &View::default(), now);
         assert_eq!((never.value, never.error.is_some()), (None, true));
     }
 }
