@@ -114,7 +114,14 @@ impl Term {
         let value = call(&mut inner, now);
         let ticket = self.hand_in(&mut inner);
         self.settle(&mut inner, now);
+        self.tell_moved(&mut inner);
         (value, ticket)
+    }
+
+    /// Tells watchers of what no change tells: tasks that fell due, were parked, or are no longer.
+    fn tell_moved(&self, inner: &mut Inner) {
+        let is_watched = !self.shared.watches.is_empty();
+        inner.core.moved().filter(|_| is_watched).for_each(|id| self.shared.watches.tell(id));
     }
 
     /// Hands changes to the writer.
@@ -148,8 +155,6 @@ impl Term {
             self.hand_in(inner);
         }
         inner.woken = woken;
-        let is_watched = !self.shared.watches.is_empty();
-        inner.core.moved().filter(|_| is_watched).for_each(|id| self.shared.watches.tell(id));
         let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
         if next < self.wake_at.load(Ordering::Relaxed) {
             self.shared.timer.notify_one();
@@ -164,6 +169,7 @@ impl Term {
         let events = inner.out.add(answer);
         self.hand_in(&mut inner);
         self.settle(&mut inner, now);
+        self.tell_moved(&mut inner);
         // The wall clock may be stepped: it is looked at once a second.
         let next = inner.core.next_wake(now).unwrap_or(Time::MAX).min(now.at + std::time::Duration::from_secs(1));
         self.wake_at.store(next.as_nanos(), Ordering::Relaxed);
