@@ -16,8 +16,8 @@ pub mod slow;
 mod task;
 
 pub use crate::core::{
-    Ack, Answer, Asked, Core, CoreEvent, Enqueued, Extended, LeaseError, Leased, Nack, NotFound, Parked, QueueStats, Refusal, Stop, Take,
-    Waiting, Why,
+    Ack, Answer, Asked, Core, CoreEvent, Enqueued, Extended, LeaseError, Leased, Nack, NotFound, Parked, QueueStats, Refusal,
+    Stop, Take, Waiting, Why,
 };
 pub use change::{Account, Change, Ended, Firing, FiringOutcome, Owner, Progressed, Restored, Row, ScheduleRow, StoredKey};
 pub use ids::{Fence, Now, ParseTaskIdError, QueueId, Seq, TaskId};
