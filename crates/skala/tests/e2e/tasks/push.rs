@@ -33,7 +33,8 @@ fn a_full_queue_brings_replicas_and_an_empty_one_ends_them() {
     assert_eq!(again["different"], 0, "decisions by queues are taken again byte for byte: {again}");
     let metrics = get(skala.admin(), "/metrics").text();
     let metrics = crate::prom::Metrics::parse(&metrics).unwrap();
-    let made = |end: &str| metrics.value_of("skala_tasks_attempts_made_total", &[("way", "push"), ("of", "worker"), ("end", end)]);
+    let made =
+        |end: &str| metrics.value_of("skala_tasks_attempts_made_total", &[("way", "push"), ("of", "worker"), ("end", end)]);
     assert_eq!((made("done"), made("failed")), (50.0, 0.0));
     skala.down();
 }
