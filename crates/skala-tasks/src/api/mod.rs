@@ -6,6 +6,7 @@
 
 mod answer;
 mod calls;
+mod guard;
 mod problem;
 mod quantity;
 mod read;

@@ -244,6 +244,11 @@ impl Tasks {
             let words = "only a dead or cancelled task can begin anew; this one is neither";
             return Err(TasksError::State(words.to_owned()));
         }
+        // Of one whose time is over only the key is left, while it holds.
+        if self.body(task).await?.is_none() {
+            let words = "its body is no longer kept: enqueue it again, with another key if it had one";
+            return Err(TasksError::State(words.to_owned()));
+        }
         let row = view.stored.row;
         let (revived, ticket) = term.call(|inner, now| {
             inner.has_room()?;
