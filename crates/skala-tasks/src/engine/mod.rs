@@ -115,18 +115,7 @@ impl Tasks {
 
     /// Replaces the settings of queues; one that is no more keeps its tasks, paused.
     pub fn set_queues(&self, queues: Vec<QueueSettings>) {
-        let mut new: Vec<Arc<QueueSettings>> = queues.iter().cloned().map(Arc::new).collect();
-        let mut all: Vec<Arc<QueueSettings>> = Vec::new();
-        for old in self.shared.queues.load().iter() {
-            let at = new.iter().position(|q| q.name == old.name);
-            all.push(at.map_or_else(|| Arc::clone(old), |at| new.remove(at)));
-        }
-        all.extend(new);
-        self.shared.queues.store(Arc::new(all));
-        if let Ok(term) = self.shared.leading() {
-            term.call(|inner, now| inner.core.set_queues(queues, now));
-            term.set_keep();
-        }
+        self.shared.set_queues(queues);
     }
 
     /// Takes in up to 128 tasks, all or none. Returns once they are on disk.

@@ -8,5 +8,6 @@ mod damage;
 mod deliver;
 mod full;
 mod layered;
+mod queues;
 mod schedules;
 mod writer;

@@ -19,6 +19,8 @@ use super::{Asked, ENVELOPE};
 
 /// Headers of the request that a task carries on, for traces.
 const CARRIED: [&str; 2] = ["traceparent", "tracestate"];
+/// What `curl -d` calls everything that it sends.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// What begins the name of a header that the worker gets without it.
 const CARRY: &str = "skala-header-";
 
@@ -160,9 +162,16 @@ fn document_task(asked: &Asked<'_>, queue: QueueId, doc: &TaskDoc<'_>, head: &He
 
 /// Whether the body is a document about a task, rather than the task's body.
 fn is_document(head: &HeaderMap) -> bool {
-    let Some(media) = head.get(CONTENT_TYPE) else { return true };
-    let media = media.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    media.eq_ignore_ascii_case("application/json")
+    is_json(head) || media(head).is_some_and(|media| media.eq_ignore_ascii_case(FORM))
+}
+
+fn is_json(head: &HeaderMap) -> bool {
+    media(head).is_none_or(|media| media.eq_ignore_ascii_case("application/json"))
+}
+
+fn media(head: &HeaderMap) -> Option<&str> {
+    let media = head.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(media.split(';').next().unwrap_or_default().trim())
 }
 
 /// A task whose body is the request's, with the rest in headers.
@@ -171,7 +180,7 @@ fn raw(queue: QueueId, head: &HeaderMap, body: Bytes, now: Time) -> Result<NewTa
     if let Some(media) = text(head, CONTENT_TYPE.as_str())? {
         task.label.content_type = media.into();
     }
-    if is_document(head) && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
+    if is_json(head) && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
         return Err(Problem::field("", "the body is not JSON, as its media type says"));
     }
     let name = text(head, "skala-name")?;

@@ -214,3 +214,18 @@ fn cancelling_ends_a_waiting_task_and_tells_a_running_one() {
     assert_eq!(extended["tasks"][0]["stop"], "cancelled");
     server.stop();
 }
+
+#[test]
+fn a_document_that_curl_calls_a_form_is_a_document() {
+    let server = Server::start(vec![queue("mail")]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let body = r#"{"body":17,"key":"k","tenant":"acme"}"#;
+    let first = call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, body).expect(201);
+    let again = call_with(server.at(), "POST", "/v1/queues/mail/tasks", form, body).expect(200);
+    assert_eq!((&first["id"], &again["new"]), (&again["id"], &serde_json::json!(false)));
+    let raw = call_with(server.at(), "POST", "/v1/queues/mail/tasks?raw=true", form, "a=1").expect(201);
+    assert_ne!(raw["id"], first["id"]);
+    let taken = server.take("mail", 2);
+    assert_eq!((&taken[0]["body"], &taken[0]["tenant"]), (&serde_json::json!(17), &serde_json::json!("acme")));
+    server.stop();
+}
