@@ -12,6 +12,7 @@ mod quantity;
 mod read;
 mod receive;
 mod routes;
+mod secrets;
 mod server;
 mod write;
 

@@ -147,12 +147,28 @@ impl Term {
 
     /// Gives out what woke, and sets the timer.
     fn settle(&self, inner: &mut Inner, now: Now) {
+        // Nothing is given out that another leader may have given out already; what woke stays awake.
+        if inner.giving && self.is_sure(inner) {
+            self.serve(inner, now);
+        }
+        let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
+        if next < self.wake_at.load(Ordering::Relaxed) {
+            self.shared.timer.notify_one();
+        }
+    }
+
+    /// Whether no other process can lead: it would have had to watch this one's beat stand still for the time to live.
+    pub(crate) fn is_sure(&self, inner: &Inner) -> bool {
+        inner.writer.as_ref().is_some_and(|writer| writer.has_led_within(self.shared.config.leader_ttl))
+    }
+
+    fn serve(&self, inner: &mut Inner, now: Now) {
         let mut woken = std::mem::take(&mut inner.woken);
         // A call for tasks looks at a bounded number that may not run: the queue is awake again then.
         for _ in 0..ROUNDS {
             woken.clear();
             inner.core.awakened(&mut woken);
-            if woken.is_empty() || !inner.giving {
+            if woken.is_empty() {
                 break;
             }
             for queue in &woken {
@@ -161,14 +177,10 @@ impl Term {
             }
         }
         self.hand_in(inner);
-        if inner.giving && !woken.is_empty() {
+        if !woken.is_empty() {
             self.shared.timer.notify_one();
         }
         inner.woken = woken;
-        let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
-        if next < self.wake_at.load(Ordering::Relaxed) {
-            self.shared.timer.notify_one();
-        }
     }
 
     /// Lets time pass; when to do so again.

@@ -1,11 +1,12 @@
-//! Queues that come and go, and many tasks that may not run before one that may.
+//! Queues that come and go, many tasks that may not run before one that may, and a leader that does not know whether it leads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use skala_queue::{Ceiling, CeilingOf, NewTask, Per, QueueId, QueueSettings};
-use skala_tasks::store::{MemoryStore, SqliteSettings, SqliteStore, Store};
-use skala_tasks::{TakeAsk, TaskClock, Tasks, TasksConfig};
+use skala_queue::{Ceiling, CeilingOf, Change, Durability, Keep, NewTask, Per, QueueId, QueueSettings, Restored};
+use skala_tasks::store::{Candidate, Leadership, Loaded, MemoryStore, Reader, SqliteSettings, SqliteStore, Store, StoreError};
+use skala_tasks::{TakeAsk, TaskClock, Tasks, TasksConfig, TasksError};
+use skala_types::{Text, Time};
 
 async fn start(queues: &[&str], store: Box<dyn Store>) -> Arc<Tasks> {
     let queues = queues.iter().map(|name| QueueSettings::new(*name)).collect();
@@ -56,5 +57,62 @@ async fn a_worker_that_waits_gets_a_task_behind_many_that_a_ceiling_parks() {
     }
     tasks.pause(mail, false).await.unwrap();
     assert_eq!(waiting.await.unwrap().iter().map(|job| job.leased.id).collect::<Vec<_>>(), [free]);
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+/// A store whose commits and beats wait while the test holds the gate, as on a disk that hangs, or in a process that is stopped.
+struct Hanging(MemoryStore, Arc<Mutex<()>>);
+
+impl Store for Hanging {
+    fn lead(&mut self, me: &Candidate, expected: Option<(u32, u64)>) -> Result<Leadership, StoreError> {
+        self.0.lead(me, expected)
+    }
+    fn beat(&mut self) -> Result<(), StoreError> {
+        let _held = self.1.lock();
+        self.0.beat()
+    }
+    fn resign(&mut self) -> Result<(), StoreError> {
+        self.0.resign()
+    }
+    fn load(&mut self, now: Time, each: &mut dyn FnMut(Loaded<'_>)) -> Result<Restored, StoreError> {
+        self.0.load(now, each)
+    }
+    fn commit(&mut self, changes: &[Change], durability: Durability) -> Result<(), StoreError> {
+        let _held = self.1.lock();
+        self.0.commit(changes, durability)
+    }
+    fn sweep(&mut self, now: Time, keep: &[(Text, Keep)]) -> Result<bool, StoreError> {
+        self.0.sweep(now, keep)
+    }
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        self.0.reader()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_cannot_tell_whether_it_was_replaced_gives_nothing_out() {
+    let gate = Arc::<Mutex<()>>::default();
+    let ttl = Duration::from_millis(500);
+    let config = TasksConfig { leader_ttl: ttl, ..TasksConfig::new(vec![QueueSettings::new("mail")]) };
+    let store = Box::new(Hanging(MemoryStore::new(), Arc::clone(&gate)));
+    let tasks = Tasks::start(config, store, TaskClock::system()).await.unwrap();
+    let mail = tasks.queue("mail").unwrap();
+    let id = tasks.enqueue(vec![NewTask::new(mail, "1")]).await.unwrap()[0].id;
+    let held = tokio::task::spawn_blocking(move || {
+        let held = gate.lock();
+        std::thread::sleep(2 * ttl);
+        let refused = tokio::runtime::Handle::current().block_on(tasks.take(&ask(mail), Duration::ZERO));
+        drop(held);
+        (tasks, refused)
+    });
+    let (tasks, refused) = held.await.unwrap();
+    assert_eq!(refused, Err(TasksError::Unavailable { leader: None }));
+    let taken = loop {
+        match tasks.take(&ask(mail), Duration::from_secs(5)).await {
+            Ok(taken) => break taken,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(taken.iter().map(|job| job.leased.id).collect::<Vec<_>>(), [id]);
     tasks.shutdown(Duration::ZERO).await;
 }
