@@ -10,6 +10,7 @@ from flask import Flask, Response, jsonify, request
 
 import library
 
+library.prepare()
 app = Flask(__name__)
 TASKS = os.environ["SKALA_TASKS_URL"]
 TOKEN = os.environ.get("SKALA_TASKS_TOKEN")
@@ -54,13 +55,14 @@ def documents():
 
 @app.get("/documents/<name>")
 def document(name):
-    """How many chunks of it can be searched."""
-    return jsonify(id=name, chunks=library.chunks_of(name))
+    """How many chunks of it can be searched, and how often they were written: as often, unless it was refreshed."""
+    chunks, writes = library.counts(name)
+    return jsonify(id=name, chunks=chunks, writes=writes)
 
 
 @app.post("/questions")
 def questions():
-    """`{"session", "question"}`: the steps of one session run one after the other."""
+    """`{"session", "question"}`: one step of an agent."""
     question = request.get_json()
     return answered(*tasks("POST", "/v1/queues/agents/tasks", {"name": "step", "body": question}))
 

@@ -1,24 +1,37 @@
 """The documents: chunks with their vectors in SQLite. A chunk is written under document and place, so that a repetition changes nothing."""
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import sqlite3
-import tempfile
 import time
 
-PATH = os.environ.get("LIBRARY", os.path.join(tempfile.gettempdir(), "rag-library.db"))
+PATH = os.environ.get("LIBRARY", "library.db")
 CHUNK, OVERLAP = 800, 80
 TABLES = """
-CREATE TABLE IF NOT EXISTS chunk(document TEXT, place INTEGER, text TEXT, vector TEXT, written REAL, writes INTEGER DEFAULT 1, PRIMARY KEY(document, place));
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS chunk(document TEXT, place INTEGER, text TEXT, vector TEXT, writes INTEGER DEFAULT 1, PRIMARY KEY(document, place));
+CREATE TABLE IF NOT EXISTS document(name TEXT PRIMARY KEY, embedded REAL, refresher TEXT);
 """
 
 
-def connect():
-    base = sqlite3.connect(PATH, timeout=30)
-    base.execute("PRAGMA journal_mode=WAL")
-    base.executescript(TABLES)
-    return base
+def prepare():
+    """Makes the tables; one process at a time, for SQLite does not wait its turn when it changes to a write-ahead log."""
+    with open(PATH + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.closing(sqlite3.connect(PATH, timeout=30)) as base:
+            base.executescript(TABLES)
+
+
+@contextlib.contextmanager
+def transaction():
+    """One transaction that writes; those of others wait."""
+    with contextlib.closing(sqlite3.connect(PATH, timeout=30, isolation_level=None)) as base:
+        base.execute("BEGIN IMMEDIATE")
+        with base:
+            yield base
 
 
 def chunks(text):
@@ -30,30 +43,35 @@ def chunks(text):
 
 def missing(document, count):
     """Places of a document that have no vector yet."""
-    with connect() as base:
+    with transaction() as base:
         there = {place for (place,) in base.execute("SELECT place FROM chunk WHERE document = ?", (document,))}
     return [place for place in range(count) if place not in there]
 
 
 def write(document, rows):
     """Stores `(place, text, vector)`; counts how often each was written."""
-    with connect() as base:
+    with transaction() as base:
         base.executemany(
-            "INSERT INTO chunk(document, place, text, vector, written) VALUES (?, ?, ?, ?, ?) ON CONFLICT(document, place)"
-            " DO UPDATE SET vector = excluded.vector, written = excluded.written, writes = writes + 1",
-            [(document, place, text, json.dumps(vector), time.time()) for place, text, vector in rows],
+            "INSERT INTO chunk(document, place, text, vector) VALUES (?, ?, ?, ?) ON CONFLICT(document, place)"
+            " DO UPDATE SET vector = excluded.vector, writes = writes + 1",
+            [(document, place, text, json.dumps(vector)) for place, text, vector in rows],
         )
+        base.execute("INSERT INTO document(name, embedded) VALUES (?, ?) ON CONFLICT(name) DO NOTHING", (document, time.time()))
 
 
-def chunks_of(document):
-    with connect() as base:
-        return base.execute("SELECT count(*) FROM chunk WHERE document = ?", (document,)).fetchone()[0]
+def counts(document):
+    """How many chunks of it can be searched, and how often they were written."""
+    with transaction() as base:
+        return base.execute("SELECT count(*), coalesce(sum(writes), 0) FROM chunk WHERE document = ?", (document,)).fetchone()
 
 
-def oldest():
-    """The document whose vectors are oldest, with its chunks; none when there is none."""
-    with connect() as base:
-        first = base.execute("SELECT document FROM chunk ORDER BY written LIMIT 1").fetchone()
-        if first is None:
+def oldest(task):
+    """The document whose vectors are oldest, with its chunks; none when there is none. It is this task's from then on: its next attempt gets
+    the same one, and another task another one."""
+    with transaction() as base:
+        found = base.execute("SELECT name FROM document WHERE refresher = ?", (task,)).fetchone()
+        found = found or base.execute("SELECT name FROM document ORDER BY embedded LIMIT 1").fetchone()
+        if found is None:
             return None
-        return first[0], base.execute("SELECT place, text FROM chunk WHERE document = ?", first).fetchall()
+        base.execute("UPDATE document SET refresher = ?, embedded = ? WHERE name = ?", (task, time.time(), found[0]))
+        return found[0], base.execute("SELECT place, text FROM chunk WHERE document = ? ORDER BY place", found).fetchall()

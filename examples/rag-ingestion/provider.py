@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import sys
 import threading
@@ -10,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 QUOTA = int(os.environ.get("QUOTA", "60"))
 WINDOW = float(os.environ.get("WINDOW_SECONDS", "60"))
+TAKES = float(os.environ.get("TAKES_SECONDS", "0.3"))
 LOCK = threading.Lock()
 STATE = {"from": time.monotonic(), "used": 0, "served": 0, "refused": 0, "largest": 0}
 
 
 def admit(count):
-    """Seconds until the next window when the quota is used up, else none."""
+    """Whole seconds until the next window when the quota is used up, else none."""
     with LOCK:
         now = time.monotonic()
         if now - STATE["from"] >= WINDOW:
@@ -23,7 +25,7 @@ def admit(count):
         STATE["largest"] = max(STATE["largest"], count)
         if STATE["used"] >= QUOTA:
             STATE["refused"] += 1
-            return STATE["from"] + WINDOW - now
+            return max(1, math.ceil(STATE["from"] + WINDOW - now))
         STATE["used"] += 1
         STATE["served"] += 1
         return None
@@ -47,8 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400, {"error": {"message": "at most 128 texts at once"}})
         wait = admit(len(texts))
         if wait is not None:
-            return self.answer(429, {"error": {"message": "rate limit"}}, {"Retry-After": str(max(1, round(wait)))})
-        time.sleep(0.02)
+            return self.answer(429, {"error": {"message": "rate limit"}}, {"Retry-After": str(wait)})
+        time.sleep(TAKES)
         self.answer(200, {"data": [{"index": i, "embedding": vector(text)} for i, text in enumerate(texts)]})
 
     def answer(self, status, body, headers=()):

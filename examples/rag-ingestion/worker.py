@@ -1,6 +1,6 @@
 """The worker: one POST is one attempt of a task. 2xx: done; 429: the queue slows down and tries again later; anything else: again.
 
-Standard library alone. How many tasks come at once is the queue's business (`concurrencyPerReplica`), not this program's.
+Standard library alone. How many tasks come at once is the queue's business (`concurrencyPerReplica`); this program only insists on it.
 """
 
 import json
@@ -16,7 +16,7 @@ import library
 
 BATCH = 128
 PROVIDER = os.environ.get("EMBEDDINGS_URL") or os.environ.get("SKALA_GATEWAY_URL", "") + "/mock/v1/embeddings"
-STEP_SECONDS = float(os.environ.get("STEP_SECONDS", "0.2"))
+EUR_PER_TOKEN = 0.10 / 1_000_000
 
 
 class Limited(Exception):
@@ -27,62 +27,78 @@ class Limited(Exception):
         self.retry_after = retry_after
 
 
-def embed(texts):
-    """Vectors of at most 128 texts."""
-    call = urllib.request.Request(PROVIDER, json.dumps({"input": texts}).encode(), {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(call, timeout=60) as answer:
-            return [item["embedding"] for item in json.load(answer)["data"]]
-    except urllib.error.HTTPError as error:
-        if error.code == 429:
-            raise Limited(error.headers.get("Retry-After", "1")) from error
-        raise
+class Attempt:
+    """What skala says about this attempt of a task, and what the attempt has spent."""
+
+    def __init__(self, headers):
+        self.task = headers.get("Skala-Task-Id", "")
+        self.ends = time.monotonic() + float(headers.get("Skala-Timeout", "600"))
+        self.cost = 0.0
+
+    def embed(self, texts):
+        """Vectors of at most 128 texts."""
+        call = urllib.request.Request(PROVIDER, json.dumps({"input": texts}).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(call, timeout=60) as answer:
+                self.cost += EUR_PER_TOKEN * sum(text.count(" ") + 1 for text in texts)
+                return [item["embedding"] for item in json.load(answer)["data"]]
+        except urllib.error.HTTPError as error:
+            if error.code == 429:
+                raise Limited(error.headers.get("Retry-After", "1")) from error
+            raise
 
 
-def refresh():
-    """Embeds the document again whose vectors are oldest; what the schedule does at night."""
-    found = library.oldest()
-    if found is None:
-        return {"refreshed": None}
-    document, rows = found
+class Places:
+    """So many at once on this instance; one more is an error of whoever sent it."""
+
+    def __init__(self, count):
+        self.count, self.free = count, threading.Semaphore(count)
+
+    def __enter__(self):
+        if not self.free.acquire(blocking=False):
+            raise RuntimeError(f"more than {self.count} at once on one instance")
+
+    def __exit__(self, *_):
+        self.free.release()
+
+
+def embed_all(attempt, document, rows):
+    """Embeds and stores `(place, text)` batch by batch; a batch that is stored is not paid for again by the next attempt."""
     for at in range(0, len(rows), BATCH):
         batch = rows[at : at + BATCH]
-        vectors = embed([text for _, text in batch])
+        vectors = attempt.embed([text for _, text in batch])
         library.write(document, [(place, text, vector) for (place, text), vector in zip(batch, vectors)])
-    return {"refreshed": document}
 
 
-def ingest(task):
-    """Embeds what is missing, batch by batch; a batch that is stored is not paid for again by the next attempt."""
-    if task.get("refresh"):
-        return refresh()
-    pieces = library.chunks(task["text"])
-    todo = library.missing(task["id"], len(pieces))
-    for at in range(0, len(todo), BATCH):
-        places = todo[at : at + BATCH]
-        vectors = embed([pieces[place] for place in places])
-        library.write(task["id"], [(place, pieces[place], vector) for place, vector in zip(places, vectors)])
-    return {"id": task["id"], "chunks": len(pieces), "embedded": len(todo)}
+def refresh(attempt):
+    """Embeds the document again whose vectors are oldest; what the schedule does at night."""
+    document, rows = library.oldest(attempt.task) or (None, [])
+    embed_all(attempt, document, rows)
+    return {"refreshed": document, "chunks": len(rows)}
 
 
-class Agent:
-    """One step at a time, for its state is one."""
-
-    def __init__(self):
-        self.lock, self.most = threading.Lock(), 0
-
-    def step(self, task):
-        if not self.lock.acquire(blocking=False):
-            raise RuntimeError("two steps at once on one instance")
-        try:
-            time.sleep(STEP_SECONDS)
-            return {"session": task.get("session"), "answer": f"{len(task.get('question', ''))} characters were asked"}
-        finally:
-            self.lock.release()
+def ingest(attempt, body):
+    """Embeds what is missing of a document."""
+    if body.get("refresh"):
+        return refresh(attempt)
+    pieces = library.chunks(body["text"])
+    todo = library.missing(body["id"], len(pieces))
+    embed_all(attempt, body["id"], [(place, pieces[place]) for place in todo])
+    return {"id": body["id"], "chunks": len(pieces), "embedded": len(todo)}
 
 
-AGENT = Agent()
-PATHS = {"/tasks/ingest": ingest, "/tasks/agent": AGENT.step}
+def step(attempt, body):
+    """One step of an agent. It stops by itself when its time is over: nobody can end a thread of this process from outside."""
+    done = time.monotonic() + float(body.get("seconds", 0.2))
+    while time.monotonic() < done:
+        if time.monotonic() > attempt.ends:
+            print(f"step {attempt.task} of session {body.get('session')} aborted at its time limit", flush=True)
+            raise TimeoutError("the step took longer than its time limit")
+        time.sleep(0.05)
+    return {"session": body.get("session"), "answer": f"{len(body.get('question', ''))} characters were asked"}
+
+
+WORK = {"/tasks/ingest": (ingest, Places(2)), "/tasks/agent": (step, Places(1))}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -94,22 +110,26 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200 if self.path == "/health" else 404, {})
 
     def do_POST(self):
-        task = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        work = PATHS.get(self.path)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path not in WORK:
+            return self.answer(404, {"error": "no such work"})
+        work, places = WORK[self.path]
+        attempt = Attempt(self.headers)
         try:
-            self.answer(200, work(task)) if work else self.answer(404, {})
+            with places:
+                done = 200, work(attempt, body), {}
         except Limited as limit:
-            self.answer(429, {"error": str(limit)}, {"Retry-After": limit.retry_after})
+            done = 429, {"error": str(limit)}, {"Retry-After": limit.retry_after}
         except Exception as error:  # whatever it was, the task is to be tried again, and its death is to say why
-            self.answer(500, {"error": repr(error)})
+            done = 500, {"error": repr(error)}, {}
+        status, said, headers = done
+        self.answer(status, said, {"Skala-Cost": f"{attempt.cost:.6f}", **headers})
 
-    def answer(self, status, body, headers=()):
+    def answer(self, status, body, headers=None):
         data = json.dumps(body).encode()
         self.send_response(status)
-        for name, value in dict(headers).items():
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
@@ -118,4 +138,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    library.prepare()
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -101,20 +101,19 @@ impl Station {
         if !self.room.is_empty() {
             return 0;
         }
-        let taken = self.endpoints.occupy_some(now, endpoint, most);
-        self.stats.in_service_by(now, i32::try_from(taken).expect("nobody reserves two thousand million servers"));
-        taken
+        self.endpoints.occupy_some(now, endpoint, most)
     }
 
-    /// Work begins on a reserved server: it counts as an arrival that did not wait.
-    pub fn begin_at(&mut self) -> RequestId {
+    /// Work begins on a reserved server: it counts as an arrival that did not wait. Until then the server counts as idle, or else looking
+    /// for work would look like work.
+    pub fn begin_at(&mut self, now: Time) -> RequestId {
+        self.stats.in_service_by(now, 1);
         self.stats.waited(Duration::ZERO);
         self.arrive()
     }
 
     /// Gives reserved servers back unused. Follow with [`Station::dispatch_next`].
-    pub fn unreserve_at(&mut self, now: Time, endpoint: EndpointId, count: u32) {
-        self.stats.in_service_by(now, -i32::try_from(count).expect("no more than were reserved"));
+    pub fn unreserve_at(&mut self, endpoint: EndpointId, count: u32) {
         self.endpoints.vacate(endpoint, count);
     }
 

@@ -13,6 +13,16 @@ use thiserror::Error;
 
 /// Digits of an id as text: without `i`, `l`, `o`, `u` (Crockford's base 32).
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// What each byte is worth as a digit; others are 32.
+const WORTH: [u8; 256] = {
+    let mut worth = [32; 256];
+    let mut at = 0;
+    while at < DIGITS.len() {
+        worth[DIGITS[at] as usize] = at as u8;
+        at += 1;
+    }
+    worth
+};
 /// Characters of an id as text.
 const LENGTH: usize = 13;
 
@@ -43,7 +53,10 @@ impl FromStr for TaskId {
         if text.len() != LENGTH || text.as_bytes()[0] > b'f' {
             return Err(ParseTaskIdError);
         }
-        let digit = |n: u64, c: u8| Some((n << 5) | DIGITS.iter().position(|d| *d == c)? as u64);
+        let digit = |n: u64, c: u8| match WORTH[usize::from(c)] {
+            32 => None,
+            worth => Some((n << 5) | u64::from(worth)),
+        };
         text.bytes().try_fold(0, digit).map(TaskId).ok_or(ParseTaskIdError)
     }
 }

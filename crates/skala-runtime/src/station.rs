@@ -433,7 +433,7 @@ impl Places {
     pub fn begin(&mut self) -> Option<Lease> {
         self.left = self.left.checked_sub(1)?;
         let now = self.station.clock.now();
-        let request = self.station.lock().core.begin_at();
+        let request = self.station.lock().core.begin_at(now);
         let mut lease = self.station.lease(request, now, Arc::clone(&self.endpoint), now);
         lease.answered = true;
         Some(lease)
@@ -443,7 +443,7 @@ impl Places {
 impl Drop for Places {
     fn drop(&mut self) {
         if self.left > 0 {
-            self.station.change_unheard(|inner, now| inner.core.unreserve_at(now, self.endpoint.id, self.left));
+            self.station.change_unheard(|inner, _| inner.core.unreserve_at(self.endpoint.id, self.left));
         }
     }
 }

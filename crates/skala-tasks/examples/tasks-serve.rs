@@ -1,22 +1,34 @@
-//! A task server by itself, for load tests and crash tests: `tasks-serve [--listen ADDR] [--store FILE|memory] [--durability fsync|os|memory] [QUEUE...]`.
+//! A task server by itself, for load tests and crash tests: `tasks-serve [--listen ADDR] [--store FILE|memory] [--durability fsync|os|memory]
+//! [--push ADDR] [QUEUE...]`.
 //!
-//! Prints its address on stdout once it leads, and ends in order on SIGTERM.
+//! With `--push` every queue's tasks are posted to the HTTP worker there, 64 at a time. Prints its address on stdout once it leads, and
+//! ends in order on SIGTERM.
 
 use std::error::Error;
 use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use skala_queue::{Durability, QueueSettings};
+use skala_balance::Settings;
+use skala_queue::{Durability, QueueId, QueueSettings};
+use skala_runtime::{Clock, Station};
+use skala_tasks::deliver::push::{Push, PushRoute};
 use skala_tasks::store::{MemoryStore, SqliteSettings, SqliteStore, Store};
 use skala_tasks::{Role, TaskClock, Tasks, TasksConfig};
+use skala_types::ReplicaId;
+
+/// Tasks that the pushed worker is given at once.
+const PUSHED_AT_ONCE: u32 = 64;
 
 /// What the command line says.
 struct Arguments {
-    listen: std::net::SocketAddr,
+    listen: SocketAddr,
     store: String,
     durability: Durability,
     queues: Vec<String>,
     token: Option<String>,
+    push: Option<SocketAddr>,
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -26,15 +38,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "memory" => Box::new(MemoryStore::new()),
         file => Box::new(SqliteStore::open(file, SqliteSettings::default())?),
     };
-    let mut config = TasksConfig::new(arguments.queues.iter().map(|name| queue(name, arguments.durability)).collect());
+    let mut config = TasksConfig::new(arguments.queues.iter().map(|name| queue(name, &arguments)).collect());
     config.listen = Some(arguments.listen);
     config.token = arguments.token;
     let tasks = Tasks::start(config, store, TaskClock::system()).await?;
+    let push = arguments.push.map(|worker| push(&tasks, worker, arguments.queues.len()));
     writeln!(std::io::stdout(), "{}", tasks.url().unwrap_or_default())?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut role = tasks.role();
     tokio::select! {
-        _ = terminate.recv() => tasks.shutdown(Duration::from_secs(5)).await,
+        _ = terminate.recv() => {
+            if let Some(push) = push {
+                push.stop(Duration::from_secs(2)).await;
+            }
+            tasks.shutdown(Duration::from_secs(5)).await;
+        }
         stopped = role.wait_for(|role| matches!(role, Role::Stopped(_))) => {
             return Err(format!("{:?}", *stopped?).into());
         }
@@ -42,8 +60,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn queue(name: &str, durability: Durability) -> QueueSettings {
-    QueueSettings { durability, max_tasks: 20_000_000, ..QueueSettings::new(name) }
+/// Pushes all queues to one worker.
+fn push(tasks: &Arc<Tasks>, worker: SocketAddr, queues: usize) -> Push {
+    let station = Station::new("worker".into(), Settings::default(), Clock::system(), 1);
+    station.add_endpoint(ReplicaId(1), worker, 1.0, true);
+    let queues = (0..queues).filter_map(|at| u16::try_from(at).ok());
+    let routes = queues.map(|at| PushRoute { queue: QueueId(at), path: "/".into() }).collect();
+    Push::start(Arc::clone(tasks), station, routes)
+}
+
+fn queue(name: &str, arguments: &Arguments) -> QueueSettings {
+    let per_instance = arguments.push.map(|_| PUSHED_AT_ONCE);
+    QueueSettings { durability: arguments.durability, max_tasks: 20_000_000, per_instance, ..QueueSettings::new(name) }
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
@@ -53,6 +81,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         durability: Durability::Fsync,
         queues: Vec::new(),
         token: None,
+        push: None,
     };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
@@ -60,6 +89,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         match argument.as_str() {
             "--listen" => found.listen = value()?.parse()?,
             "--store" => found.store = value()?,
+            "--push" => found.push = Some(value()?.parse()?),
             "--token" => found.token = Some(value()?),
             "--durability" => found.durability = serde_json::from_value(value()?.into())?,
             other if other.starts_with('-') => return Err(format!("there is no {other}").into()),

@@ -92,9 +92,34 @@ impl Sub<Time> for Time {
 impl fmt::Display for Time {
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T21:27:00.123Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ts = jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::MAX);
-        write!(f, "{ts:.3}")
+        let millis = self.0 / 1_000_000;
+        let (days, of_day) = (millis / 86_400_000, millis % 86_400_000);
+        let (year, month, day) = date(days);
+        let (secs, millis) = (of_day / 1000, of_day % 1000);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let fields =
+            [(0..4, year), (5..7, month), (8..10, day), (11..13, secs / 3600), (14..16, secs / 60 % 60), (17..19, secs % 60)];
+        for (at, mut number) in fields.into_iter().chain([(20..23, millis)]) {
+            for digit in text[at].iter_mut().rev() {
+                *digit += (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).expect("digits are ASCII"))
     }
+}
+
+/// Year, month and day of a day since the epoch. Method: Hinnant, "chrono-compatible low-level date algorithms", for times after 1970.
+fn date(days: u64) -> (u64, u64, u64) {
+    // Years begin in March here, so that a leap day is a year's last.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + u64::from(month <= 2), month, day)
 }
 
 /// Why a text is not a time.
@@ -130,6 +155,18 @@ mod tests {
         assert_eq!(t.to_string().parse::<Time>().unwrap(), t);
         assert!("yesterday".parse::<Time>().is_err());
         assert!("1960-01-01T00:00:00Z".parse::<Time>().is_err());
+    }
+
+    #[test]
+    fn prints_every_day_as_the_calendar_says() {
+        let check = |time: Time| {
+            let expected = jiff::Timestamp::from_nanosecond(i128::from(time.as_nanos())).unwrap();
+            assert_eq!(time.to_string(), format!("{expected:.3}"));
+        };
+        check(Time::ZERO);
+        check(Time::MAX);
+        // Another time of each day until 2554.
+        (0..213_503_u64).for_each(|day| check(Time::from_millis(day * 86_400_000 + day * 7_919 % 86_400_000)));
     }
 
     #[test]

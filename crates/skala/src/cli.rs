@@ -293,9 +293,13 @@ pub struct DecideArgs {
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Manifests: YAML or JSON, several objects each; - reads stdin
+    /// Manifests: YAML or JSON, several objects each; - reads stdin; or `celery-beat package.module:app` for the schedules of a Celery
+    /// application
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// The Python that has the Celery application, for celery-beat
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    pub python: PathBuf,
     /// What is written
     #[arg(long, value_enum, default_value_t)]
     pub to: ImportTo,

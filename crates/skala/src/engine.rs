@@ -1,7 +1,7 @@
 //! A running platform: composes stations, local platform, controller, gateway, admin API and journal, and ends them in order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +26,9 @@ use crate::tasks::{self, Noted, Offloads, TaskSide};
 
 /// How long the gateway may finish open requests at the end, at most.
 const MAX_GATEWAY_GRACE: Duration = Duration::from_secs(60);
+
+/// The variable by which a replica finds the gateway.
+const GATEWAY_URL: &str = "SKALA_GATEWAY_URL";
 
 /// What an engine is started with.
 pub struct Options {
@@ -93,16 +96,14 @@ impl Engine {
         clock: Clock,
         local: Arc<LocalPlatform>,
         events: mpsc::Receiver<PlatformEvent>,
-        variables: &OnceLock<TaskVariables>,
+        variables: &OnceLock<Variables>,
     ) -> anyhow::Result<Engine> {
         let stations = stations(&platform, &clock);
         let tasks = tasks::start(&platform, &folder, &state_dir, &clock, &stations).await?;
         if let Some(side) = &tasks {
-            // Nothing has been started before.
-            let _ = variables.set(tasks::variables(&platform, &side.tasks));
             side.know(&local);
         }
-        let started = Self::compose(platform, state_dir, clock, stations, local, events, tasks.clone()).await;
+        let started = Self::compose(platform, state_dir, clock, stations, local, events, tasks.clone(), variables).await;
         if let (Err(_), Some(side)) = (&started, &tasks) {
             side.stop(Duration::ZERO).await;
             side.tasks.shutdown(Duration::ZERO).await;
@@ -110,6 +111,7 @@ impl Engine {
         started
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the one place that puts the parts together")]
     async fn compose(
         platform: Platform,
         state_dir: PathBuf,
@@ -118,6 +120,7 @@ impl Engine {
         local: Arc<LocalPlatform>,
         events: mpsc::Receiver<PlatformEvent>,
         tasks: Option<Arc<TaskSide>>,
+        variables: &OnceLock<Variables>,
     ) -> anyhow::Result<Engine> {
         let mut config = GatewayConfig::new(lower::listen(&platform.gateway.listen)?);
         config.limits = lower::limits(&platform);
@@ -126,6 +129,9 @@ impl Engine {
             routes = routes.offload_to(Arc::new(Offloads::new(Arc::clone(side))));
         }
         let gateway = Gateway::bind(config, routes).context("gateway.listen")?;
+        let mut known = vec![(GATEWAY_URL, near(gateway.local_addr()))];
+        known.extend(tasks.iter().flat_map(|side| tasks::variables(&platform, &side.tasks)));
+        let _ = variables.set(known); // no replica has been started before
         let token = platform.admin.token.as_ref().map(|t| Token::new(t.expose().to_owned()));
         let admin = AdminServer::bind(lower::listen(&platform.admin.listen)?, token).await.context("admin.listen")?;
 
@@ -199,13 +205,13 @@ impl Engine {
         let grace = shared.platform.services.values().map(|s| s.drain.get()).max().unwrap_or_default();
         let orderly = async {
             let gateway = self.gateway.shutdown(grace.min(MAX_GATEWAY_GRACE));
-            // Those who deliver finish what runs while the replicas are still there.
-            let deliverers = async {
+            // Nothing more is given out, and what runs finishes while the replicas are still there.
+            let tasks = async {
                 if let Some(side) = &shared.tasks {
-                    side.stop(grace).await;
+                    tokio::join!(side.stop(grace), side.tasks.shutdown(grace));
                 }
             };
-            tokio::join!(gateway, deliverers);
+            tokio::join!(gateway, tasks);
             shared.controller.shut_down().await
         };
         let clean = tokio::select! {
@@ -214,7 +220,7 @@ impl Engine {
         };
         let clean = shared.local.shutdown(Duration::ZERO).await && clean;
         if let Some(side) = &shared.tasks {
-            // Replicas that took tasks by the API have answered or are gone: what they held is handed back and written down.
+            // An end that was cut short: what is left is handed back and written down.
             side.stop(Duration::ZERO).await;
             side.tasks.shutdown(Duration::ZERO).await;
         }
@@ -265,8 +271,18 @@ impl Shared {
     }
 }
 
-/// What replicas must know to find the tasks.
-type TaskVariables = Vec<(&'static str, String)>;
+/// What replicas must know to find skala.
+type Variables = Vec<(&'static str, String)>;
+
+/// The address by which a process of this machine reaches one who listens: loopback where that is everywhere.
+fn near(listening: SocketAddr) -> String {
+    let at = match listening.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(at, listening.port()))
+}
 
 fn stations(platform: &Platform, clock: &Clock) -> Stations {
     // The balancer's choices need to differ between runs, not to be secret.
@@ -284,7 +300,7 @@ fn local_platform(
     folder: &Path,
     state_dir: &Path,
     clock: &Clock,
-    variables: &Arc<OnceLock<TaskVariables>>,
+    variables: &Arc<OnceLock<Variables>>,
 ) -> anyhow::Result<(LocalPlatform, mpsc::Receiver<PlatformEvent>)> {
     let now = clock.clone();
     let mut config = LocalConfig::new(state_dir, Arc::new(move || now.now()));
@@ -293,9 +309,15 @@ fn local_platform(
     config.reserved_ports = BTreeSet::from([platform.gateway.listen.port(), platform.admin.listen.port()]);
     if platform.has_tasks() {
         config.reserved_ports.insert(platform.tasks.listen.port());
-        let known = Arc::clone(variables);
-        config.variables = Some(Arc::new(move |service, replica| tasks::of_replica(known.get(), service, replica)));
     }
+    let (known, has_tasks) = (Arc::clone(variables), platform.has_tasks());
+    config.variables = Some(Arc::new(move |service, replica| {
+        let mut all = known.get().cloned().unwrap_or_default();
+        if has_tasks {
+            all.extend(tasks::of_replica(service, replica));
+        }
+        all
+    }));
     let folder = std::path::absolute(folder).context("find the platform file's folder")?;
     let specs: BTreeMap<_, _> = platform
         .services
@@ -313,5 +335,22 @@ impl Shared {
             let ready = replicas.iter().filter(|r| r.service == s.name && r.phase == skala_controller::platform::Phase::Ready);
             ready.count() >= s.bounds.0.0 as usize
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_reach_the_gateway_by_loopback_when_it_listens_everywhere() {
+        let rows = [
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("10.0.0.5:80", "http://10.0.0.5:80"),
+        ];
+        for (listening, url) in rows {
+            assert_eq!(near(listening.parse().unwrap()), url);
+        }
     }
 }

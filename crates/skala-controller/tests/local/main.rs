@@ -134,7 +134,7 @@ fn marked(state_dir: &Path) -> Vec<u32> {
 }
 
 fn marked_with(instance: &str) -> Vec<u32> {
-    let marker = format!("SKALA_INSTANCE={instance}/");
+    let marker = format!("SKALA_MARK={instance}/");
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let carries = |pid: &u32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

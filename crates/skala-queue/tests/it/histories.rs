@@ -16,7 +16,7 @@ use crate::model::{LONGEST_STEP, Model};
 type Drawn = (usize, u8, Option<(u8, Holds)>, Option<u64>, Option<(usize, usize, When)>);
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Enqueue(Vec<Drawn>),
     Take(u8, usize),
     Extend(usize),
@@ -37,7 +37,7 @@ fn holds() -> impl Strategy<Value = Holds> {
     prop_oneof![Just(Holds::Window), Just(Holds::Waiting), Just(Holds::Unfinished)]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let when = prop_oneof![Just(When::Done), Just(When::Failed), Just(When::Ended)];
     let task = (
         0..2usize,
@@ -421,15 +421,20 @@ impl History {
     }
 }
 
+/// Runs a history and looks at everything after each step, and after a crash at its end.
+pub(crate) fn run(steps: Vec<Step>) {
+    let mut history = History::new();
+    for step in steps {
+        history.step(step);
+        history.check();
+    }
+    history.step(Step::Crash);
+    history.check();
+}
+
 proptest! {
     #[test]
     fn the_core_does_what_the_model_does_and_no_crash_loses_or_revives_a_task(steps in proptest::collection::vec(step(), 1..120)) {
-        let mut history = History::new();
-        for step in steps {
-            history.step(step);
-            history.check();
-        }
-        history.step(Step::Crash);
-        history.check();
+        run(steps);
     }
 }

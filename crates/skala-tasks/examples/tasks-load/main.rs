@@ -1,9 +1,14 @@
-//! Load on a task server's API, with figures as JSON: `tasks-load URL MODE [--seconds N] [--connections N] [--rate N] [--queue Q]`.
+//! Load on a task server's API, with figures as JSON: `tasks-load URL MODE [--seconds N] [--connections N] [--rate N] [--tasks N]
+//! [--queue Q]`; `tasks-load worker` takes what a server pushes.
 //!
 //! Modes: `single` (one task per call, as fast as it goes), `batch` (128 per call), `pull` (batches in, taken and acknowledged by
-//!   128), `latency` (open loop: singles at `--rate`, from the time at which each should be sent to its arrival at a waiting worker).
+//!   128), `latency` (open loop: singles at `--rate`, from the time at which each should be sent to its arrival at a waiting worker), `push` (batches in, until a pushing server has
+//!   had them done), `fill` (`--tasks` in batches), `drain` (taken and acknowledged by 128, on one connection).
 
 mod client;
+mod depth;
+mod push;
+mod worker;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -25,18 +30,25 @@ struct Plan {
     seconds: u64,
     connections: u64,
     rate: u64,
+    tasks: u64,
     queue: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
+    if std::env::args().nth(1).as_deref() == Some("worker") {
+        return worker::worker().await;
+    }
     let plan = Arc::new(plan()?);
     let figures = match plan.mode.as_str() {
         "single" => enqueue(&plan, 1).await?,
         "batch" => enqueue(&plan, 128).await?,
         "pull" => pull(&plan).await?,
         "latency" => latency(&plan).await?,
-        other => return Err(format!("there is no mode {other}: single, batch, pull, latency").into()),
+        "push" => push::push(&plan).await?,
+        "fill" => depth::fill(&plan).await?,
+        "drain" => depth::drain(&plan).await?,
+        other => return Err(format!("there is no mode {other}: single, batch, pull, push, latency, fill, drain").into()),
     };
     writeln!(std::io::stdout(), "{figures}")?;
     Ok(())
@@ -130,14 +142,18 @@ async fn work(plan: Arc<Plan>, until: Instant, ahead: Arc<AtomicU64>, acked: Arc
         if answer.tasks.is_empty() {
             continue;
         }
-        let one = |t: &TakenTask<'_>| format!("{{\"id\":\"{}\",\"fence\":\"{}\",\"result\":{{\"ok\":true}}}}", t.id, t.fence);
-        let acks = answer.tasks.iter().map(one).collect::<Vec<_>>().join(",");
         let count = answer.tasks.len() as u64;
-        expect(client.post("/v1/leases/ack", format!("{{\"tasks\":[{acks}]}}").as_bytes()).await?, 200)?;
+        expect(client.post("/v1/leases/ack", acks(&answer).as_bytes()).await?, 200)?;
         ahead.fetch_sub(count.min(ahead.load(Ordering::Relaxed)), Ordering::Relaxed);
         acked.fetch_add(count, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Acknowledges all of them, each with a result.
+fn acks(taken: &Taken<'_>) -> String {
+    let one = |t: &TakenTask<'_>| format!("{{\"id\":\"{}\",\"fence\":\"{}\",\"result\":{{\"ok\":true}}}}", t.id, t.fence);
+    format!("{{\"tasks\":[{}]}}", taken.tasks.iter().map(one).collect::<Vec<_>>().join(","))
 }
 
 #[derive(serde::Deserialize)]
@@ -213,10 +229,8 @@ async fn receive(plan: Arc<Plan>, until: Instant) -> Result<Histogram<u64>, Fail
             let sent = task.body.as_ref().and_then(Value::as_u64).unwrap_or_default();
             times.record(u64::try_from(now.as_micros())?.saturating_sub(sent))?;
         }
-        let one = |t: &TakenTask<'_>| format!("{{\"id\":\"{}\",\"fence\":\"{}\"}}", t.id, t.fence);
-        let acks = answer.tasks.iter().map(one).collect::<Vec<_>>().join(",");
-        if !acks.is_empty() {
-            client.post("/v1/leases/ack", format!("{{\"tasks\":[{acks}]}}").as_bytes()).await?;
+        if !answer.tasks.is_empty() {
+            client.post("/v1/leases/ack", acks(&answer).as_bytes()).await?;
         }
     }
     Ok(times)
@@ -241,16 +255,18 @@ fn spread(times: &Histogram<u64>) -> Value {
 
 fn plan() -> Result<Plan, Failure> {
     let mut given = std::env::args().skip(1);
-    let usage = "tasks-load URL single|batch|pull|latency [--seconds N] [--connections N] [--rate N] [--queue Q]";
+    let usage = "tasks-load URL single|batch|pull|push|latency|fill|drain [--seconds N] [--connections N] [--rate N] [--tasks N] \
+                 [--queue Q], or tasks-load worker";
     let at = given.next().ok_or(usage)?.trim_start_matches("http://").to_owned();
     let mode = given.next().ok_or(usage)?;
-    let mut plan = Plan { at, mode, seconds: 5, connections: 64, rate: 1000, queue: "load".into() };
+    let mut plan = Plan { at, mode, seconds: 5, connections: 64, rate: 1000, tasks: 1_000_000, queue: "load".into() };
     while let Some(argument) = given.next() {
         let value = given.next().ok_or(usage)?;
         match argument.as_str() {
             "--seconds" => plan.seconds = value.parse()?,
             "--connections" => plan.connections = value.parse()?,
             "--rate" => plan.rate = value.parse()?,
+            "--tasks" => plan.tasks = value.parse()?,
             "--queue" => plan.queue = value,
             _ => return Err(usage.into()),
         }

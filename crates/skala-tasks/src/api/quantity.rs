@@ -17,6 +17,9 @@ const MICROS: f64 = 1e6;
 /// The largest amount that is taken, in the currency.
 const MOST_MONEY: f64 = 1e9;
 
+/// Below it a float holds every whole number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
@@ -175,6 +178,14 @@ impl Visitor<'_> for FenceVisitor {
     fn visit_u64<E: Error>(self, number: u64) -> Result<FenceText, E> {
         Ok(FenceText(Fence(number)))
     }
+
+    /// `852.0`, which is a whole number to JSON Schema; beyond what a float holds exactly it may be another fence.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<FenceText, E> {
+        if number.fract() == 0.0 && (0.0..EXACT).contains(&number) {
+            return Ok(FenceText(Fence(number as u64)));
+        }
+        Err(E::custom("is not the fence as it came with the task"))
+    }
 }
 
 impl<'de> Deserialize<'de> for FenceText {
@@ -207,6 +218,8 @@ mod tests {
         assert_eq!(read("\"1099511627777\""), Some(1_099_511_627_777));
         assert_eq!(read("1099511627777"), Some(1_099_511_627_777));
         assert_eq!(read("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(read("852.0"), Some(852));
+        assert_eq!((read("1e30"), read("0.5"), read("9007199254740992.0")), (None, None, None));
         assert_eq!(read("\"x\""), None);
         assert_eq!(read("-1"), None);
     }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -41,15 +40,15 @@ impl Receiver {
     }
 
     /// Receives a body of at most `most` bytes; `why` says whose bound that is.
-    pub(crate) async fn body(&self, request: Request<Incoming>, most: usize, why: &str) -> Result<Received, Problem> {
+    pub(crate) async fn body(&self, head: &HeaderMap, body: Incoming, most: usize, why: &str) -> Result<Received, Problem> {
         let most = most.min(self.most);
         let too_long = || Problem::too_long(format!("the request has more than {most} bytes, {why}"));
-        let stated = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        let stated = head.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
         if stated.is_some_and(|stated| stated > most) {
             return Err(too_long());
         }
         let memory = self.reserve(stated.unwrap_or(most))?;
-        let body = Limited::new(request.into_body(), most);
+        let body = Limited::new(body, most);
         match tokio::time::timeout(self.within, body.collect()).await {
             Ok(Ok(body)) => Ok(Received { bytes: body.to_bytes(), _memory: memory }),
             Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_long()),

@@ -104,25 +104,31 @@ fn raw(bytes: &[u8]) -> Option<&RawValue> {
 }
 
 /// How one of many calls ended.
-pub(crate) fn item(id: TaskId, status: u16, detail: Option<&str>) -> Value {
-    let mut item = json!({"id": id, "status": status});
-    if let Some(detail) = detail {
-        item["detail"] = detail.into();
-    }
-    item
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item<'a> {
+    id: TaskId,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<&'static str>,
+}
+
+/// How one of many calls ended.
+pub(crate) fn item(id: TaskId, status: u16, detail: Option<&str>) -> Item<'_> {
+    Item { id, status, detail, lease_seconds: None, stop: None }
 }
 
 /// A lease that holds on.
-pub(crate) fn extended(id: TaskId, extended: &Extended, now: Time) -> Value {
-    let mut item = item(id, 200, None);
-    item["leaseSeconds"] = extended.until.since(now).as_secs_f64().into();
-    if let Some(stop) = extended.stop {
-        item["stop"] = match stop {
-            Stop::Cancelled => "cancelled".into(),
-            Stop::Timeout => "timeout".into(),
-        };
-    }
-    item
+pub(crate) fn extended(id: TaskId, extended: &Extended, now: Time) -> Item<'static> {
+    let stop = extended.stop.map(|stop| match stop {
+        Stop::Cancelled => "cancelled",
+        Stop::Timeout => "timeout",
+    });
+    Item { lease_seconds: Some(extended.until.since(now).as_secs_f64()), stop, ..item(id, 200, None) }
 }
 
 /// A result's JSON; text that is none, as nothing is kept that is not JSON, is shown as text.

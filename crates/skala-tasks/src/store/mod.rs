@@ -12,6 +12,9 @@ mod memory;
 mod rules;
 mod sqlite;
 
+#[cfg(feature = "fuzzing")]
+pub use sqlite::fuzzing;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +26,7 @@ use thiserror::Error;
 pub use layered::LayeredStore;
 pub use memory::MemoryStore;
 pub use rules::{AWAITED_AGAIN, FIRINGS_KEPT, MOST_FIRINGS, SWEEP_PIECE};
-pub use sqlite::{SqliteSettings, SqliteStore};
+pub use sqlite::{Recovered, SqliteSettings, SqliteStore, recover};
 
 /// Why a store did not do it.
 #[derive(Debug, Error)]

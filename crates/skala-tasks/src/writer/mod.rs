@@ -3,7 +3,8 @@
 //! Decides: which groups of changes are committed together, when to try again, when to beat, sweep and check.
 //! Inputs: groups of changes, submitted under the lock of the core, so in the order of their numbers.
 //! Method: whatever waits when a commit is done makes the next commit, up to [`WriterSettings::most_changes`]; so a lone enqueue waits for
-//!   one disk flush, and under load one flush serves hundreds. A group is never split; a commit is as durable as its strongest group.
+//!   one disk flush, and under load one flush serves hundreds. While fewer calls wait than the last commit had, it waits for them up to
+//!   half of that commit's time and 2 ms. A group is never split; a commit is as durable as its strongest group.
 //! Invariants: [`Told::Committed`] grows, and is said only of what survives; what was submitted is kept until it is committed, or until
 //!   the writer is fenced or broken; the store's waiting changes are counted, and [`Writer::has_room`] is false beyond a bound.
 //! Tested: `tests/it/writer.rs`, against a store that fails on demand, and every store of the conformance suite.

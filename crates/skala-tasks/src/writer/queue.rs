@@ -39,6 +39,17 @@ struct Inner {
     closed: bool,
     /// When the store said last that this process leads.
     led: Instant,
+    /// So many groups wake the writer.
+    wakes_at: usize,
+}
+
+/// How long a commit waits for company once something is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gather {
+    /// Until so many groups are there;
+    pub(super) groups: usize,
+    /// at most so long.
+    pub(super) most: Duration,
 }
 
 /// What there is to do.
@@ -55,7 +66,8 @@ pub(super) enum Work {
 impl Queue {
     pub(super) fn new(most: usize, keep: Vec<(Text, Keep)>) -> Queue {
         let (groups, figures) = (VecDeque::new(), WriterFigures::default());
-        let inner = Inner { groups, waiting: 0, state: WriterState::Fine, figures, keep, closed: false, led: Instant::now() };
+        let (state, led) = (WriterState::Fine, Instant::now());
+        let inner = Inner { groups, waiting: 0, state, figures, keep, closed: false, led, wakes_at: 1 };
         Queue { inner: Mutex::new(inner), arrived: Condvar::new(), most }
     }
 
@@ -66,16 +78,17 @@ impl Queue {
     pub(super) fn push(&self, group: Group) {
         let mut inner = self.lock();
         inner.waiting += group.changes.len();
-        let was_empty = inner.groups.is_empty();
         inner.groups.push_back(group);
+        let wakes = inner.groups.len() == inner.wakes_at;
         drop(inner);
-        if was_empty {
+        if wakes {
             self.arrived.notify_one();
         }
     }
 
-    /// Moves waiting groups into `batch`, at most `most` changes and at least one group. Waits for them until `until`.
-    pub(super) fn pull(&self, batch: &mut Vec<Group>, most: usize, until: Instant) -> Work {
+    /// Moves waiting groups into `batch`, at most `most` changes and at least one group. Waits for the first until `until`, and for more as
+    /// `gather` says.
+    pub(super) fn pull(&self, batch: &mut Vec<Group>, most: usize, until: Instant, gather: Gather) -> Work {
         let mut inner = self.lock();
         while inner.groups.is_empty() {
             if inner.closed {
@@ -87,6 +100,7 @@ impl Queue {
             }
             inner = self.arrived.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+        let mut inner = self.gather(inner, most, gather);
         let mut changes = 0;
         while let Some(group) = inner.groups.front() {
             changes += group.changes.len();
@@ -96,6 +110,21 @@ impl Queue {
             batch.extend(inner.groups.pop_front());
         }
         Work::Groups
+    }
+
+    /// Waits for company.
+    fn gather<'q>(&'q self, mut inner: MutexGuard<'q, Inner>, most: usize, gather: Gather) -> MutexGuard<'q, Inner> {
+        let until = Instant::now() + gather.most;
+        inner.wakes_at = gather.groups.max(1);
+        while inner.groups.len() < gather.groups && inner.waiting < most && !inner.closed {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                break;
+            }
+            inner = self.arrived.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        inner.wakes_at = 1;
+        inner
     }
 
     /// Waits until `until`, or until the queue is closed; whether it is.

@@ -3,13 +3,16 @@
 //! Invariants: a batch that could not be written is tried again as it is, before anything that came later.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use skala_queue::{Change, Durability};
 
-use super::queue::{Group, Queue, Work};
+use super::queue::{Gather, Group, Queue, Work};
 use super::{Told, WriterSettings, WriterState};
 use crate::store::{Store, StoreError};
+
+/// Longest wait of a commit for company.
+const LONGEST_GATHER: Duration = Duration::from_millis(2);
 
 /// Everything that the thread owns.
 pub(super) struct Thread {
@@ -20,6 +23,7 @@ pub(super) struct Thread {
     /// When the leader must beat next, unless something is committed before.
     beat_at: Instant,
     sweep_at: Instant,
+    gather: Gather,
 }
 
 /// Whether the thread goes on.
@@ -33,7 +37,15 @@ impl Thread {
         told: Box<dyn FnMut(Told) + Send>,
     ) -> Thread {
         let now = Instant::now();
-        Thread { queue, store, beat_at: now + settings.beat, sweep_at: now + settings.sweep, settings, told }
+        Thread {
+            queue,
+            store,
+            beat_at: now + settings.beat,
+            sweep_at: now + settings.sweep,
+            settings,
+            told,
+            gather: Gather::default(),
+        }
     }
 
     /// Until it is closed, fenced or broken.
@@ -41,7 +53,7 @@ impl Thread {
         let (mut batch, mut changes) = (Vec::new(), Vec::new());
         loop {
             let until = self.beat_at.min(self.sweep_at);
-            let goes_on = match self.queue.pull(&mut batch, self.settings.most_changes, until) {
+            let goes_on = match self.queue.pull(&mut batch, self.settings.most_changes, until, self.gather) {
                 Work::Groups => self.write(&mut batch, &mut changes),
                 Work::Idle => true,
                 Work::Closed => false,
@@ -64,7 +76,9 @@ impl Thread {
                 Ok(()) => {
                     self.recovered();
                     self.queue.leads(began);
-                    self.queue.done(groups, changes.len(), began.elapsed());
+                    let took = began.elapsed();
+                    self.gather = gather(groups, took);
+                    self.queue.done(groups, changes.len(), took);
                     changes.clear();
                     (self.told)(Told::Committed(last));
                     return true;
@@ -185,4 +199,10 @@ impl Thread {
         self.queue.set_state(state.clone());
         (self.told)(Told::State(state));
     }
+}
+
+/// How long the next commit waits for company. Callers that wait for a commit come back together once they are told; without this the
+/// first of them would get a flush for itself, and all others wait for two.
+fn gather(groups: usize, took: Duration) -> Gather {
+    Gather { groups: groups - groups / 8, most: (took / 2).min(LONGEST_GATHER) }
 }

@@ -24,10 +24,12 @@ pub struct Brokers {
     runtime: Handle,
 }
 
+/// A queue there: its name in the platform file, its name in the broker, and whose workers take from it.
+type Queue = (String, String, ServiceName);
+
 /// One broker, with the queues that are looked at there.
 struct Watched {
-    /// Name in the platform file, name there, and whose workers take from it.
-    queues: Vec<(String, String, ServiceName)>,
+    queues: Vec<Queue>,
     watcher: Watcher,
 }
 
@@ -37,7 +39,7 @@ impl Brokers {
     /// # Errors
     /// When an address is not one of a Redis.
     pub fn start(queues: &[TaskQueue]) -> anyhow::Result<Brokers> {
-        let mut groups: Vec<(CeleryQueue, Vec<(String, String, ServiceName)>)> = Vec::new();
+        let mut groups: Vec<(CeleryQueue, Vec<Queue>)> = Vec::new();
         for queue in queues {
             let Delivery::Celery { service, celery } = &queue.delivery else { continue };
             let entry = (queue.settings.name.to_string(), celery.queue.clone(), service.clone());
@@ -46,7 +48,7 @@ impl Brokers {
                 None => groups.push((celery.clone(), vec![entry])),
             }
         }
-        let watch = |(like, queues): (CeleryQueue, Vec<(String, String, ServiceName)>)| {
+        let watch = |(like, queues): (CeleryQueue, Vec<Queue>)| {
             let broker = Broker::new(settings(&like)).with_context(|| format!("queues.{}.deliver.celery.broker", queues[0].0))?;
             let names = queues.iter().map(|(_, there, _)| there.clone()).collect();
             let heartbeat = like.heartbeat.then(HeartbeatSettings::default);

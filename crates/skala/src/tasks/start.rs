@@ -127,14 +127,8 @@ pub fn variables(platform: &Platform, tasks: &Tasks) -> Vec<(&'static str, Strin
     url.into_iter().chain(token).collect()
 }
 
-/// The variables of one replica: where the tasks are, and who it is among those who take them.
-pub fn of_replica(
-    known: Option<&Vec<(&'static str, String)>>,
-    service: &ServiceName,
-    replica: ReplicaId,
-) -> Vec<(&'static str, String)> {
-    let mut all = known.cloned().unwrap_or_default();
-    all.push((INSTANCE, instance(service.as_str(), replica).to_string()));
-    all.push((WORKER, worker_name(service.as_str(), replica).to_string()));
-    all
+/// The variables of one replica: who it is among those who take tasks.
+pub fn of_replica(service: &ServiceName, replica: ReplicaId) -> [(&'static str, String); 2] {
+    let service = service.as_str();
+    [(INSTANCE, instance(service, replica).to_string()), (WORKER, worker_name(service, replica).to_string())]
 }

@@ -3,16 +3,19 @@
 use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 use skala_console::views::SCHEMA_VERSION;
-use skala_manifests::import::{ImportError, Imported, Input, MAX_BYTES, Note, To, import};
+use skala_manifests::import::{ImportError, Imported, Input, MAX_BYTES, Note, To, beat as import_beat, import};
 
 use crate::cli::{ImportArgs, ImportTo, Output};
 use crate::exit::{Exit, FAILED, FINDINGS, Outcome};
 use crate::show;
 
+/// Instead of a file: the schedules of the Celery application that follows.
+const BEAT: &str = "celery-beat";
 /// Most files of one import.
 const MOST: usize = 1000;
 /// Most bytes of all of them.
@@ -33,6 +36,11 @@ struct Document<'a> {
 
 /// `skala import FILE...`: exit 3 with `--strict` when something could not be carried over.
 pub fn run(args: &ImportArgs) -> Outcome {
+    if let [what, app] = args.files.as_slice()
+        && what.as_os_str() == BEAT
+    {
+        return beat(args, &app.display().to_string());
+    }
     let texts = read(&args.files)?;
     let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
     let to = match args.to {
@@ -50,6 +58,19 @@ pub fn run(args: &ImportArgs) -> Outcome {
         }
     })?;
     write(args, to, &imported)?;
+    if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }
+}
+
+/// `skala import celery-beat APP`: the schedules of a Celery application, which its own Python reads.
+fn beat(args: &ImportArgs, app: &str) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let read = runtime.block_on(skala_celery::beat::read(&args.python, Path::new("."), app)).map_err(|e| {
+        let help = "run it in the application's folder, with its Python: --python .venv/bin/python";
+        Exit::new(FAILED, e.to_string(), help)
+    })?;
+    let document = serde_json::to_string(&read).context("write the schedule")?;
+    let imported = import_beat(app, &document).map_err(|e| Exit::new(FAILED, e.to_string(), "is it a Celery application?"))?;
+    write(args, To::Platform, &imported)?;
     if args.strict && !imported.notes.is_empty() { Err(Exit::silent(FINDINGS)) } else { Ok(()) }
 }
 

@@ -11,11 +11,15 @@ use crate::{HEAD, secs, skala};
 
 /// Two replicas, each with a child in its group, one in a session of its own, and one abandoned to the reaper.
 fn family() -> Skala {
+    family_with("")
+}
+
+fn family_with(more: &str) -> Skala {
     let script = "sleep 1001 & setsid sleep 1002 & (setsid sleep 1003 & exit); exec skala backend";
     let text = format!(
         "services:\n  api:\n    command: [sh, -c, \"{script}\"]\n    readiness: {{httpGet: /health}}\n    replicas: 2\n    drain: 5s\n"
     );
-    let mut skala = skala(&format!("{HEAD}{text}"));
+    let mut skala = skala(&format!("{HEAD}{text}{more}"));
     skala.up_ready("api", 2);
     let count = |word: &str| skala.processes().iter().filter(|p| p.command.contains(word)).count();
     until("the whole family is there", PATIENCE, || (count("sleep 100") == 6 && count("skala backend") == 2).then_some(()));
@@ -37,6 +41,14 @@ fn everything_dies_with_a_killed_skala() {
     let status = skala.run(&["status"]);
     assert_eq!(status.code, Some(1));
     assert!(status.stderr.contains("no skala is running"), "{status:?}");
+}
+
+#[test]
+fn everything_dies_with_a_killed_skala_that_keeps_tasks() {
+    let mut skala = family_with("queues: {work: {deliver: {service: api, path: /}}}\ntasks: {listen: '127.0.0.1:0'}\n");
+    skala.signal(Signal::SIGKILL);
+    skala.wait();
+    until("every replica and grandchild is gone", secs(10), || skala.processes().is_empty().then_some(()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod gunicorn;
 mod quickstart;
+mod rag;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The variable that marks a replica's processes: `<instance>/<service>-<id>`.
-pub(super) const MARKER: &str = "SKALA_INSTANCE";
+pub(super) const MARKER: &str = "SKALA_MARK";
 /// Kernel ticks per second in /proc (USER_HZ), fixed at 100 for user space on every architecture Rust's std supports on Linux.
 const TICKS_PER_SECOND: u64 = 100;
 /// The entry of the auxiliary vector that holds the page size (getauxval(3), AT_PAGESZ).

@@ -7,37 +7,44 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
 use skala_queue::{After, Enqueued, Holds, Key, MOST_AT_ONCE, NewTask, Parent, Phase, QueueId};
 use skala_types::Time;
 
-use super::super::answer::{Answer, document, json as json_answer};
+use super::super::answer::{Answer, json as json_answer};
 use super::super::problem::Problem;
 use super::super::quantity::{When, money, span};
 use super::super::read::{AfterDoc, BatchDoc, TaskDoc, check_headers, parse};
 use super::{Asked, ENVELOPE};
 
+/// The media type of documents.
+const JSON: &str = "application/json";
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Headers of the request that a task carries on, for traces.
 const CARRIED: [&str; 2] = ["traceparent", "tracestate"];
-/// What `curl -d` calls everything that it sends.
-const FORM: &str = "application/x-www-form-urlencoded";
 /// What begins the name of a header that the worker gets without it.
 const CARRY: &str = "skala-header-";
 
-/// One task: a JSON document, or, with another media type or `?raw=true`, the body itself with the rest in headers.
+/// One task: a JSON document, or, with another media type or `?raw=true`, the body itself with the rest in headers. A form that begins
+/// with a brace is a document, too: it is what `curl -d` sends, and no form begins like that.
 pub(super) async fn one(asked: &Asked<'_>, request: Request<Incoming>) -> Result<Answer, Problem> {
     let (queue, settings) = asked.queue(asked.part)?;
     let is_raw = asked.parameters(&["raw"])?.iter().any(|(_, value)| value != "false");
     let now = asked.tasks.clock().now().wall;
-    let head = request.headers().clone();
-    let task = if is_raw || !is_document(&head) {
+    let (head, body) = request.into_parts();
+    let head = head.headers;
+    let task = if is_raw || !is_of(&head, JSON) {
         let why = format!("as many as a body in queue {} may have; put it elsewhere and enqueue where it is", settings.name);
-        let received = asked.context.receiver.body(request, settings.max_body, &why).await?;
-        raw(queue, &head, received.bytes, now)?
+        let received = asked.context.receiver.body(&head, body, settings.max_body, &why).await?;
+        if !is_raw && is_of(&head, FORM) && received.bytes.trim_ascii_start().starts_with(b"{") {
+            document_task(asked, queue, &parse(&received.bytes)?, &head, now)?
+        } else {
+            raw(queue, &head, received.bytes, now)?
+        }
     } else {
         let why = format!("as many as a task of queue {} may have; put the body elsewhere", settings.name);
         let most = settings.max_body.saturating_mul(4) / 3 + ENVELOPE;
-        let received = asked.context.receiver.body(request, most, &why).await?;
+        let received = asked.context.receiver.body(&head, body, most, &why).await?;
         let doc: TaskDoc<'_> = parse(&received.bytes)?;
         document_task(asked, queue, &doc, &head, now)?
     };
@@ -100,13 +107,16 @@ struct Taken {
 }
 
 async fn answer(asked: &Asked<'_>, enqueued: &Enqueued) -> Result<Answer, Problem> {
-    let state: Value = match enqueued.phase {
-        Some(phase) => json!(phase),
+    let state = match enqueued.phase {
+        Some(phase) => phase,
         // It has ended: the store knows how.
-        None => asked.tasks.task(enqueued.id).await.map(|view| json!(view.phase())).map_err(|e| asked.failed(e))?,
+        None => asked.tasks.task(enqueued.id).await.map(|view| view.phase()).map_err(|e| asked.failed(e))?,
     };
     let status = if enqueued.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let mut answer = document(status, &json!({"id": enqueued.id, "state": state, "new": enqueued.is_new}));
+    let mut out = Vec::with_capacity(64);
+    // Writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut out, &Taken { id: enqueued.id, state: Some(state), is_new: enqueued.is_new });
+    let mut answer = json_answer(status, out);
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{}", enqueued.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
@@ -160,18 +170,11 @@ fn document_task(asked: &Asked<'_>, queue: QueueId, doc: &TaskDoc<'_>, head: &He
     Ok(task)
 }
 
-/// Whether the body is a document about a task, rather than the task's body.
-fn is_document(head: &HeaderMap) -> bool {
-    is_json(head) || media(head).is_some_and(|media| media.eq_ignore_ascii_case(FORM))
-}
-
-fn is_json(head: &HeaderMap) -> bool {
-    media(head).is_none_or(|media| media.eq_ignore_ascii_case("application/json"))
-}
-
-fn media(head: &HeaderMap) -> Option<&str> {
-    let media = head.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    Some(media.split(';').next().unwrap_or_default().trim())
+/// Whether the body is said to be of a media type; it is JSON when nothing is said.
+fn is_of(head: &HeaderMap, wanted: &str) -> bool {
+    let Some(media) = head.get(CONTENT_TYPE) else { return wanted == JSON };
+    let media = media.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case(wanted)
 }
 
 /// A task whose body is the request's, with the rest in headers.
@@ -180,7 +183,7 @@ fn raw(queue: QueueId, head: &HeaderMap, body: Bytes, now: Time) -> Result<NewTa
     if let Some(media) = text(head, CONTENT_TYPE.as_str())? {
         task.label.content_type = media.into();
     }
-    if is_json(head) && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
+    if is_of(head, JSON) && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
         return Err(Problem::field("", "the body is not JSON, as its media type says"));
     }
     let name = text(head, "skala-name")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use hyper::Request;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::json;
 use skala_queue::{Ack, Cause, Death, LONGEST_MESSAGE, MOST_AT_ONCE, MOST_LOG_LINES, Nack, TaskId};
 
 use super::super::answer::{Answer, document, json as json_answer};
@@ -136,18 +136,26 @@ fn each_answer<T>(
     asked: &Asked<'_>,
     ids: &[TaskId],
     each: Vec<Result<T, TasksError>>,
-    good: impl Fn(TaskId, &T) -> Value,
+    good: impl Fn(TaskId, &T) -> write::Item<'static>,
 ) -> Result<Answer, Problem> {
     if let [Err(error)] = each.as_slice() {
         return Err(asked.failed(error.clone()));
     }
-    let one = |(id, each): (&TaskId, &Result<T, TasksError>)| match each {
-        Ok(value) => good(*id, value),
-        Err(error) => {
-            let problem = asked.failed(error.clone());
-            write::item(*id, problem.status.as_u16(), Some(&problem.detail))
+    let mut out = Vec::with_capacity(16 + each.len() * 48);
+    out.extend_from_slice(b"{\"tasks\":[");
+    for (at, (id, each)) in ids.iter().zip(&each).enumerate() {
+        if at > 0 {
+            out.push(b',');
         }
-    };
-    let tasks: Vec<Value> = ids.iter().zip(&each).map(one).collect();
-    Ok(document(StatusCode::OK, &json!({"tasks": tasks})))
+        // Writing to memory cannot fail.
+        let _ = match each {
+            Ok(value) => serde_json::to_writer(&mut out, &good(*id, value)),
+            Err(error) => {
+                let problem = asked.failed(error.clone());
+                serde_json::to_writer(&mut out, &write::item(*id, problem.status.as_u16(), Some(&problem.detail)))
+            }
+        };
+    }
+    out.extend_from_slice(b"]}");
+    Ok(json_answer(StatusCode::OK, out))
 }

@@ -114,7 +114,8 @@ impl Asked<'_> {
     /// The request's body, of whatever length a request may have.
     pub(crate) async fn body(&self, request: Request<Incoming>) -> Result<Received, Problem> {
         let why = "as many as a request may have";
-        self.context.receiver.body(request, usize::MAX, why).await
+        let (head, body) = request.into_parts();
+        self.context.receiver.body(&head.headers, body, usize::MAX, why).await
     }
 
     /// The query's parameters; others than `known` are errors that name them.

@@ -91,7 +91,7 @@ async fn make<S: Source>(shared: &Shared<S>, connection: &mut Option<Connection>
         Ok(request) => {
             let came = tokio::select! {
                 biased;
-                came = send(shared, connection, request, &job, &lease) => came,
+                came = send(shared, connection, request, (&job, &path), &lease) => came,
                 word = hold.word() => told(word),
                 () = tokio::time::sleep_until(ends.into()) => overdue(&job),
             };
@@ -128,19 +128,21 @@ fn overdue(job: &Job) -> Came {
 async fn send<S: Source>(
     shared: &Shared<S>,
     connection: &mut Option<Connection>,
-    request: Request<Full<Bytes>>,
-    job: &Job,
+    first: Request<Full<Bytes>>,
+    (job, path): (&Job, &str),
     lease: &Lease,
 ) -> Came {
     let addr = lease.endpoint().addr;
-    let spare = request.clone();
     let reused = connection.as_ref().is_some_and(Connection::is_usable);
     let sent = Instant::now();
-    let first = if reused { ask(connection, request).await } else { Err(NoAnswer::Unsent(Box::new(request))) };
+    let first = if reused { ask(connection, first).await } else { Err(NoAnswer::Unsent(Box::new(first))) };
     let (request, before) = match first {
         Ok(answer) => return answered(shared, job, &answer),
         Err(NoAnswer::Unsent(request)) => (*request, None),
-        Err(NoAnswer::Lost(words)) if sent.elapsed() < STALE => (spare, Some(words)),
+        Err(NoAnswer::Lost(words)) if sent.elapsed() < STALE => match request(job, path, addr, shared.source.now()) {
+            Ok(request) => (request, Some(words)),
+            Err(_) => return unanswered(NoAnswer::Lost(words)),
+        },
         Err(other) => return unanswered(other),
     };
     match Connection::open(addr).await {

@@ -5,12 +5,12 @@
 //!   things, and CloudEvents 1.0 in binary mode unless the body is a CloudEvent itself.
 //! Tested: `tests` below.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
@@ -28,6 +28,21 @@ const NOT_THEIRS: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TR
 const TENANT: &str = "skala-tenant";
 /// What bodies are unless their task says otherwise.
 const JSON: &str = "application/json";
+/// Bytes that all values of skala's headers have together, about.
+const TEXT: usize = 512;
+
+/// Headers, and the memory that their values share.
+struct Headers {
+    map: HeaderMap,
+    text: BytesMut,
+}
+
+/// A header's name, made while compiling.
+macro_rules! name {
+    ($name:literal) => {
+        const { HeaderName::from_static($name) }
+    };
+}
 
 /// Makes the request. The path is the task's own, or `path`.
 ///
@@ -43,16 +58,16 @@ pub(crate) fn request(job: &Job, path: &str, to: SocketAddr, now: Now) -> Result
         "CONNECT" => return Err("'CONNECT' is not a method of a task".to_owned()),
         method => method.parse().map_err(|_| format!("'{method}' is not an HTTP method"))?,
     };
-    let mut headers = own(job)?;
-    if !headers.contains_key(HOST) {
-        put(&mut headers, HOST.as_str(), to);
+    let mut headers = Headers { map: own(job)?, text: BytesMut::with_capacity(TEXT) };
+    if !headers.map.contains_key(HOST) {
+        headers.put(HOST, to);
     }
     let body = body(job, &mut headers);
     skala(&mut headers, job, now);
     cloud_tasks(&mut headers, job);
     cloud_event(&mut headers, job);
     let mut request = Request::new(Full::new(body));
-    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers.map);
     Ok(request)
 }
 
@@ -74,14 +89,14 @@ fn own(job: &Job) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-fn body(job: &Job, headers: &mut HeaderMap) -> Bytes {
+fn body(job: &Job, headers: &mut Headers) -> Bytes {
     let kind: &str = job.label.content_type.as_ref();
     if job.label.with_results {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        headers.map.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         return with_results(job);
     }
-    if !headers.contains_key(CONTENT_TYPE) {
-        put(headers, CONTENT_TYPE.as_str(), if kind.is_empty() { JSON } else { kind });
+    if !headers.map.contains_key(CONTENT_TYPE) {
+        headers.put(CONTENT_TYPE, if kind.is_empty() { JSON } else { kind });
     }
     job.body.clone()
 }
@@ -103,59 +118,63 @@ fn plain(body: &[u8]) -> serde_json::Value {
     }
 }
 
-fn skala(headers: &mut HeaderMap, job: &Job, now: Now) {
+fn skala(headers: &mut Headers, job: &Job, now: Now) {
     let leased = &job.leased;
     let left = leased.deadline.since(now.at);
-    put(headers, "idempotency-key", leased.id);
-    put(headers, "skala-task-id", leased.id);
-    put(headers, "skala-queue", &job.queue);
-    put(headers, "skala-fence", leased.fence.0);
-    put(headers, "skala-attempt", leased.attempts + 1);
-    put(headers, "skala-losses", leased.losses);
-    put(headers, "skala-priority", leased.priority);
-    put(headers, "skala-deadline", now.wall + left);
-    put(headers, "skala-timeout", format_args!("{:.3}", left.as_secs_f64()));
-    put(headers, "skala-due", leased.due);
+    headers.put(name!("idempotency-key"), leased.id);
+    headers.put(name!("skala-task-id"), leased.id);
+    headers.put(name!("skala-queue"), &job.queue);
+    headers.put(name!("skala-fence"), leased.fence.0);
+    headers.put(name!("skala-attempt"), leased.attempts + 1);
+    headers.put(name!("skala-losses"), leased.losses);
+    headers.put(name!("skala-priority"), leased.priority);
+    headers.put(name!("skala-deadline"), now.wall + left);
+    headers.put(name!("skala-timeout"), format_args!("{}.{:03}", left.as_secs(), left.subsec_millis()));
+    headers.put(name!("skala-due"), leased.due);
     if !leased.tenant.is_empty() {
-        put(headers, TENANT, &leased.tenant);
+        headers.put(const { HeaderName::from_static(TENANT) }, &leased.tenant);
     }
 }
 
-fn cloud_tasks(headers: &mut HeaderMap, job: &Job) {
-    put(headers, "x-cloudtasks-taskname", job.leased.id);
-    put(headers, "x-cloudtasks-queuename", &job.queue);
-    put(headers, "x-cloudtasks-taskretrycount", job.leased.attempts + job.leased.losses);
-    put(headers, "x-cloudtasks-taskexecutioncount", job.leased.attempts);
-    put(headers, "x-cloudtasks-tasketa", format_args!("{:.6}", job.leased.due.as_secs_f64()));
+fn cloud_tasks(headers: &mut Headers, job: &Job) {
+    let due_micros = job.leased.due.as_nanos() / 1000;
+    headers.put(name!("x-cloudtasks-taskname"), job.leased.id);
+    headers.put(name!("x-cloudtasks-queuename"), &job.queue);
+    headers.put(name!("x-cloudtasks-taskretrycount"), job.leased.attempts + job.leased.losses);
+    headers.put(name!("x-cloudtasks-taskexecutioncount"), job.leased.attempts);
+    headers.put(name!("x-cloudtasks-tasketa"), format_args!("{}.{:06}", due_micros / 1_000_000, due_micros % 1_000_000));
 }
 
-fn cloud_event(headers: &mut HeaderMap, job: &Job) {
-    let is_event = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/cloudevents"));
-    if is_event || headers.contains_key("ce-id") {
+fn cloud_event(headers: &mut Headers, job: &Job) {
+    let is_event = headers.map.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/cloudevents"));
+    if is_event || headers.map.contains_key("ce-id") {
         return;
     }
     let name: &str = job.label.name.as_ref();
-    put(headers, "ce-specversion", "1.0");
-    put(headers, "ce-id", job.leased.id);
-    put(headers, "ce-source", format_args!("/queues/{}", job.queue));
-    put(headers, "ce-type", if name.is_empty() { "skala.task" } else { name });
-    put(headers, "ce-time", job.leased.created);
+    headers.put(name!("ce-specversion"), "1.0");
+    headers.put(name!("ce-id"), job.leased.id);
+    headers.put(name!("ce-source"), format_args!("/queues/{}", job.queue));
+    headers.put(name!("ce-type"), if name.is_empty() { "skala.task" } else { name });
+    headers.put(name!("ce-time"), job.leased.created);
 }
 
-/// Sets a header. A value with `%` or characters that no header may carry (in a tenant's or a task's name) is percent-encoded.
-fn put(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
-    let value = value.to_string();
-    let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%');
-    let value = HeaderValue::try_from(if is_plain { value } else { percent(&value) });
-    headers.insert(HeaderName::from_static(name), value.expect("printable ASCII is a header's value"));
+impl Headers {
+    /// Sets a header. A value with `%` or characters that no header may carry (in a tenant's or a task's name) is percent-encoded.
+    fn put(&mut self, name: HeaderName, value: impl Display) {
+        write!(self.text, "{value}").expect("memory takes everything");
+        let mut value = self.text.split().freeze();
+        if !value.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%') {
+            value = percent(&value).into();
+        }
+        self.map.insert(name, HeaderValue::from_maybe_shared(value).expect("printable ASCII is a header's value"));
+    }
 }
 
-fn percent(text: &str) -> String {
-    use std::fmt::Write;
+fn percent(text: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
+    for byte in text {
         match byte {
-            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            b' '..=b'~' if *byte != b'%' => encoded.push(char::from(*byte)),
             _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
         }
     }
@@ -164,7 +183,6 @@ fn percent(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write;
     use std::time::Duration;
 
     use expect_test::expect;

@@ -1,9 +1,14 @@
-//! Copying the write-ahead log back into the file, beside the writer.
+//! The write-ahead log: room ahead in its file, and copying it back into the database beside the writer.
 //!
 //! Method: when the log has grown, a thread with a connection of its own copies it, which takes long and blocks nobody. What was committed
 //!   meanwhile is little; the writer copies that itself after its next commit, so that the log begins anew and stays bounded.
-//! Invariants: errors here lose nothing: the log stays, and is copied later.
+//!   A flush after which a file is longer costs two (the second for the file system's own journal), so zeros are written ahead of the log;
+//!   SQLite ends a log at the first frame whose checksum is wrong.
+//! Invariants: room is made only beyond the file's end and under SQLite's lock for writing, so never over frames of anybody. Errors here
+//!   lose nothing: the log stays, and is copied later.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -20,6 +25,12 @@ const COPIED_FROM: u32 = 8192;
 const AT_ONCE: u32 = 65_536;
 /// Bytes of a page.
 const PAGE: u64 = 4096;
+/// Bytes of a page in the log.
+const FRAME: u64 = PAGE + 24;
+/// Bytes by which the log's file grows ahead.
+const STEP: u64 = 1 << 20;
+/// The file grows once less than this is left, in bytes: more than most commits write.
+const AHEAD: u64 = 256 << 10;
 
 #[derive(Debug)]
 pub(super) struct Checkpointer {
@@ -27,6 +38,10 @@ pub(super) struct Checkpointer {
     settings: SqliteSettings,
     shared: Arc<Shared>,
     thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+    /// The log's file.
+    log: PathBuf,
+    /// Its length, as far as is known.
+    length: u64,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +54,34 @@ struct Shared {
 
 impl Checkpointer {
     pub(super) fn new(path: &Path, settings: &SqliteSettings) -> Checkpointer {
-        Checkpointer { path: path.to_owned(), settings: settings.clone(), shared: Arc::default(), thread: None }
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let (path, settings, log) = (path.to_owned(), settings.clone(), log.into());
+        Checkpointer { path, settings, shared: Arc::default(), thread: None, log, length: 0 }
+    }
+
+    /// Makes room ahead in the log's file. Must be called within a transaction that writes, before anything is written.
+    pub(super) fn make_room(&mut self) {
+        let pages = self.shared.pages.load(Ordering::Relaxed);
+        let wanted = u64::from(pages) * FRAME + AHEAD;
+        if wanted <= self.length || pages >= COPIED_FROM {
+            return;
+        }
+        match self.grow(wanted) {
+            Ok(length) => self.length = length,
+            Err(e) => tracing::debug!("the write-ahead log of tasks grows by itself: {e}"),
+        }
+    }
+
+    /// The file's length, at least `wanted`.
+    fn grow(&self, wanted: u64) -> std::io::Result<u64> {
+        let file = OpenOptions::new().write(true).open(&self.log)?;
+        let length = file.metadata()?.len();
+        if length >= wanted {
+            return Ok(length);
+        }
+        file.write_all_at(&vec![0; STEP as usize], length)?;
+        Ok(length + STEP)
     }
 
     /// Learns of the log's length from the writing connection.

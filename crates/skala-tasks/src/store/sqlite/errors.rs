@@ -59,9 +59,9 @@ pub(super) fn opening(path: &Path, error: &Error) -> StoreError {
 pub(super) fn damaged_row(path: &Path, id: TaskId) -> StoreError {
     let (file, number) = (path.display(), id.0 as i64);
     StoreError::Corrupt(format!(
-        "the store of tasks {file} is damaged: what is stored of task {id} does not match its checksum. Stop skala, keep a copy of the file (and \
-         of {file}-wal), then either forget that task, `sqlite3 {file} 'DELETE FROM task WHERE id={number}; DELETE FROM ended WHERE \
-         id={number}'`, or move the file away to begin with no tasks. Look at the disk, too"
+        "the store of tasks {file} is damaged: what is stored of task {id} does not match its checksum. Stop skala, then either take \
+         what is whole into a new file, `skala tasks recover {file}` (the damaged one is kept beside it), or forget that task, \
+         `sqlite3 {file} 'DELETE FROM task WHERE id={number}; DELETE FROM ended WHERE id={number}'`, or move the file away to begin with no tasks. Look at the disk, too"
     ))
 }
 
@@ -69,8 +69,8 @@ pub(super) fn damaged_row(path: &Path, id: TaskId) -> StoreError {
 pub(super) fn damaged(path: &Path, what: &str) -> StoreError {
     let file = path.display();
     StoreError::Corrupt(format!(
-        "the store of tasks {file} is damaged: {what}. Stop skala, keep a copy of the file (and of {file}-wal), then either take what can be \
-         read into a new file, `sqlite3 {file} .recover | sqlite3 new.db`, and put that in its place, or move the file away to begin with no \
+        "the store of tasks {file} is damaged: {what}. Stop skala, then either take what can be read into a new \
+         file, `skala tasks recover {file}` (the damaged one is kept beside it), or move the file away to begin with no \
          tasks. Look at the disk, too"
     ))
 }

@@ -126,7 +126,7 @@ pub(super) fn lock_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn try_lock(path: &Path) -> Option<Flock<File>> {
+pub(super) fn try_lock(path: &Path) -> Option<Flock<File>> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(lock_path(path)).ok()?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
 }

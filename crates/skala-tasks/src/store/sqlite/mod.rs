@@ -10,10 +10,13 @@
 mod checkpoint;
 mod codec;
 mod errors;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod leader;
 mod ledger;
 mod load;
 mod reader;
+mod recover;
 mod schema;
 mod sweep;
 mod words;
@@ -29,6 +32,8 @@ use skala_types::{Text, Time};
 use self::checkpoint::Checkpointer;
 use self::leader::Lead;
 use self::ledger::Ledger;
+use self::reader::SqliteReader;
+pub use self::recover::{Recovered, recover};
 use super::{Candidate, Leadership, Loaded, Reader, Store, StoreError};
 
 /// How a file is used.
@@ -169,6 +174,9 @@ impl SqliteStore {
         let c = &self.connection;
         c.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         leader::check(c, self.lead.as_ref())?;
+        if flushes {
+            self.checkpointer.make_room();
+        }
         let value = work(c, &mut self.ledger)?;
         self.ledger.save_last_id(c)?;
         if let Some(lead) = &mut self.lead {

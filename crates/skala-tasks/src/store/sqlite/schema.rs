@@ -122,5 +122,6 @@ fn check(c: &Connection, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let verdict = c.query_row("PRAGMA quick_check(1)", [], |r| r.get::<_, String>(0)).map_err(|e| reading(path, &e))?;
-    if verdict == "ok" { Ok(()) } else { Err(damaged(path, verdict.lines().next().unwrap_or_default())) }
+    let what = verdict.lines().find(|line| !line.starts_with("***"));
+    if verdict == "ok" { Ok(()) } else { Err(damaged(path, what.unwrap_or_default())) }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use skala_queue::{Change, Durability, Keep, Restored};
 use skala_tasks::store::{Candidate, Leadership, Loaded, MemoryStore, Reader, Store, StoreError};
 use skala_tasks::{Role, TasksConfig};
+use skala_testkit::http::Client;
 use skala_types::{Text, Time};
 
 use super::server::{Server, one, queue};
@@ -120,5 +121,51 @@ fn a_leader_that_was_replaced_follows_and_acknowledges_nothing() {
     let follows = role.wait_for(|role| matches!(role, Role::Following { .. }));
     let waited = server.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), follows).await.is_ok() });
     assert!(waited, "it follows");
+    server.stop();
+}
+
+#[test]
+fn steps_of_the_wall_clock_move_what_is_due_and_no_lease() {
+    let day = Duration::from_secs(86_400);
+    let server = Server::start(vec![queue("mail")]);
+    let held = server.enqueue("mail", "{}");
+    let taken = server.take("mail", 1);
+    let later = server.enqueue("mail", r#"{"delay":"12h"}"#);
+    assert!(server.take("mail", 1).is_empty());
+
+    server.tasks.clock().step(true, day);
+    let due = server.post("/v1/leases", r#"{"queues":"mail","wait":"20s"}"#).expect(200)["tasks"].clone();
+    assert_eq!((due[0]["id"].as_str(), due.as_array().map(Vec::len)), (Some(later.as_str()), Some(1)), "{due}");
+    server.post("/v1/leases/extend", &one(&taken[0], "")).expect(200);
+
+    server.tasks.clock().step(false, day * 3);
+    server.post("/v1/leases/ack", &one(&taken[0], r#","result":1"#)).expect(200);
+    assert_eq!(server.get(&format!("/v1/tasks/{held}")).expect(200)["state"], "done");
+    // What comes now is newer than all before, and is given out at once.
+    let next = server.enqueue("mail", "{}");
+    assert!(next > later, "{next} {later}");
+    assert_eq!(server.take("mail", 1)[0]["id"].as_str(), Some(next.as_str()));
+    // A pause between attempts goes by the clock that never steps.
+    server.post("/v1/leases/nack", &one(&due[0], r#","error":"no""#)).expect(200);
+    let again = server.post("/v1/leases", r#"{"queues":"mail","wait":"20s"}"#).expect(200);
+    assert_eq!(again["tasks"][0]["id"].as_str(), Some(later.as_str()));
+    server.stop();
+}
+
+#[test]
+fn slow_clients_are_ended_and_hold_nobody_up() {
+    let mut config = TasksConfig::new(vec![queue("mail")]);
+    config.bounds.receive = (Duration::from_millis(300), Duration::from_millis(300));
+    let server = Server::with(config, Box::new(MemoryStore::new()));
+    let mut head = Client::connect(server.at());
+    head.send("POST /v1/queues/mail/tasks HTTP/1.1\r\nHo");
+    let mut body = Client::connect(server.at());
+    body.send("POST /v1/queues/mail/tasks HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n{\"body\"");
+    // Others are served meanwhile.
+    server.enqueue("mail", "{}");
+    assert_eq!(body.read_response(false).expect("it is told").status, 408);
+    let rest = head.read_to_end().expect("the connection ends");
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+    assert_eq!(server.take("mail", 9).len(), 1, "half a task is none");
     server.stop();
 }

@@ -9,6 +9,8 @@ use crate::client::encode;
 use crate::exit::Outcome;
 use crate::show::{say, table};
 
+/// Longest text, in bytes, of a list or object that is shown in one line.
+const SHORT: usize = 100;
 /// Headers whose values are not shown: they let one act for somebody.
 const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
@@ -99,24 +101,27 @@ pub fn show(args: &ShowArgs) -> Outcome {
     Ok(())
 }
 
-/// Every field on a line of its own, lists and objects indented.
+/// Every field on a line of its own; lists and objects that are long, indented below.
 fn fields(task: &Value) {
-    let mut t = table(&["", ""], &[]);
-    t.set_header(Vec::<&str>::new());
-    for (name, value) in task.as_object().into_iter().flatten() {
-        let shown = match value {
-            Value::String(text) => text.clone(),
-            Value::Object(_) | Value::Array(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
-            other => other.to_string(),
-        };
-        t.add_row([name.clone(), shown]);
-    }
-    say(&t.to_string());
+    say(&lines(task).join("\n"));
+}
+
+fn lines(task: &Value) -> Vec<String> {
+    let fields = task.as_object().into_iter().flatten();
+    let width = fields.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let pretty =
+        |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', &format!("\n{:width$}  ", ""));
+    let shown = |value: &Value| match (value, value.to_string()) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Object(_) | Value::Array(_), text) if text.len() > SHORT => pretty(value),
+        (_, text) => text,
+    };
+    fields.map(|(name, value)| format!("{name:width$}  {}", shown(value))).collect()
 }
 
 /// Takes secrets out of a task's headers.
 fn hide(task: &mut Value) {
-    for (name, value) in task["headers"].as_object_mut().into_iter().flatten() {
+    for (name, value) in task.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten() {
         if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
             *value = "(hidden)".into();
         }
@@ -175,12 +180,20 @@ mod tests {
     }
 
     #[test]
+    fn fields_stand_below_one_another() {
+        let long = "a".repeat(SHORT);
+        let shown = lines(&json!({"id": "x", "attempts": 1, "result": {"n": 7}, "death": {"message": long}}));
+        let death = format!("death     {{\n            \"message\": \"{long}\"\n          }}");
+        assert_eq!(shown, ["id        x", "attempts  1", "result    {\"n\":7}", &death]);
+    }
+
+    #[test]
     fn headers_that_let_one_act_for_somebody_are_hidden() {
         let mut task = json!({"headers": {"Authorization": "Bearer x", "accept": "y"}});
         hide(&mut task);
         assert_eq!(task, json!({"headers": {"Authorization": "(hidden)", "accept": "y"}}));
         let mut bare = json!({"id": "x"});
         hide(&mut bare);
-        assert_eq!(bare["id"], "x");
+        assert_eq!(bare, json!({"id": "x"}));
     }
 }

@@ -5,6 +5,7 @@ pub mod api;
 mod dead;
 mod enqueue;
 mod list;
+mod recover;
 mod stats;
 
 use clap::{Args, Subcommand};
@@ -44,6 +45,8 @@ enum TasksVerb {
     Pause(act::QueueArgs),
     /// Give out tasks of a queue again
     Resume(act::QueueArgs),
+    /// Take what can be read of a damaged store into a new one, with skala stopped
+    Recover(recover::RecoverArgs),
     /// Show queues: how long, how old, how fast
     Stats(stats::StatsArgs),
 }
@@ -85,6 +88,7 @@ pub fn run(args: &TasksArgs) -> Outcome {
         TasksVerb::Purge(args) => act::purge(args),
         TasksVerb::Pause(args) => act::pause(args, true),
         TasksVerb::Resume(args) => act::pause(args, false),
+        TasksVerb::Recover(args) => recover::run(args),
         TasksVerb::Stats(args) => stats::run(args),
     }
 }

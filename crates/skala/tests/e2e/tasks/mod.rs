@@ -1,5 +1,7 @@
 //! Tasks end to end: queues, workers of each kind, requests that become tasks, the verbs.
 
+mod faults;
+mod kill;
 mod offload;
 mod pull;
 mod push;
