@@ -16,7 +16,7 @@ pub mod slow;
 mod task;
 
 pub use crate::core::{
-    Ack, Answer, Asked, Core, CoreEvent, Enqueued, Extended, LeaseError, Leased, Nack, NotFound, QueueStats, Refusal, Stop, Take,
+    Ack, Answer, Asked, Core, CoreEvent, Enqueued, Extended, LeaseError, Leased, Nack, NotFound, Parked, QueueStats, Refusal, Stop, Take,
     Waiting, Why,
 };
 pub use change::{Account, Change, Ended, Firing, FiringOutcome, Owner, Progressed, Restored, Row, ScheduleRow, StoredKey};

@@ -1,6 +1,7 @@
 //! Events per second of exact mode on one core, by number of replicas.
 //!
-//! `cargo run --profile quick -p skala-sim --example speed [-- REPLICAS [MILLIONS_OF_REQUESTS]]`
+//! `cargo run --profile quick -p skala-sim --example speed [-- [queue] [REPLICAS [MILLIONS_OF_REQUESTS]]]`: with `queue`, arrivals are
+//! tasks of a queue instead of requests.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement reads the processor's time and prints")]
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 use rand_distr::{Distribution, Exp1};
 use skala_autoscaler::{Policy, Quantile};
 use skala_balance::Settings;
-use skala_sim::{Dist, Flow, Mode, Objective, Scenario, Service, simulate};
+use skala_queue::QueueSettings;
+use skala_sim::{Dist, Flow, Mode, Network, Objective, Scenario, Service, TaskQueue, simulate};
 use skala_trace::{Arrival, Arrivals, Item, TraceError};
 use skala_types::{Replicas, Stream, Streams, Time};
 
@@ -44,12 +46,26 @@ impl Arrivals for Poisson {
     }
 }
 
-fn scenario(replicas: u32) -> Scenario {
+fn queue() -> TaskQueue {
+    TaskQueue {
+        settings: QueueSettings { per_instance: Some(CONCURRENCY), ..QueueSettings::new("jobs") },
+        service: 0,
+        holds_server: true,
+        share: 1.0,
+        produced_by: Vec::new(),
+        task_time: Dist::Exponential { mean: SERVICE },
+        delay: Duration::ZERO,
+        failures: 0.0,
+        objective: None,
+    }
+}
+
+fn scenario(replicas: u32, of_queue: bool) -> Scenario {
     let service = Service {
         name: "api".into(),
         policy: Policy::fixed(Replicas(replicas)),
         station: Settings { concurrency: Some(CONCURRENCY), ..Settings::default() },
-        share: 1.0,
+        share: if of_queue { 0.0 } else { 1.0 },
         service_time: Dist::Exponential { mean: SERVICE },
         start_up: Dist::Constant { seconds: 5.0 },
         drain: Duration::from_secs(30),
@@ -69,7 +85,7 @@ fn scenario(replicas: u32) -> Scenario {
         interval: Duration::from_secs(1),
         services: vec![service],
         limits: skala_autoscaler::ceilings::Limits::default(),
-        network: skala_sim::Network::default(),
+        network: Network { queues: if of_queue { vec![queue()] } else { Vec::new() }, ..Network::default() },
         faults: Vec::new(),
     }
 }
@@ -88,7 +104,9 @@ fn peak_mb() -> f64 {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).map(|a| a.parse::<f64>().expect("a number"));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let of_queue = words.first().is_some_and(|word| word == "queue");
+    let mut args = words.iter().skip(usize::from(of_queue)).map(|a| a.parse::<f64>().expect("a number"));
     let sizes = args.next().map_or(vec![1, 10, 100, 1000], |n| vec![n as u32]);
     let requests = (args.next().unwrap_or(5.0) * 1e6) as u64;
     for replicas in sizes {
@@ -96,7 +114,7 @@ fn main() {
         let rng = Streams::new(2).stream("poisson");
         let mut arrivals = Poisson { rng, gap_ns: 1e9 / rate, at_ns: 0.0, left: requests };
         let began = cpu_seconds();
-        let outcome = simulate(&scenario(replicas), &mut arrivals, &mut |_| Flow::Continue).expect("a sound scenario");
+        let outcome = simulate(&scenario(replicas, of_queue), &mut arrivals, &mut |_| Flow::Continue).expect("a sound scenario");
         let took = cpu_seconds() - began;
         let simulated = outcome.duration.as_secs_f64();
         println!(
@@ -105,7 +123,7 @@ fn main() {
             outcome.events as f64 / took / 1e6,
             simulated / took,
             peak_mb(),
-            outcome.services[0].latency.p95
+            outcome.queues.first().map_or(outcome.services[0].latency.p95, |queue| queue.latency.p95)
         );
     }
 }

@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use skala_autoscaler::Quantile;
-use skala_types::Time;
+use skala_queue::schedule::ScheduleSettings;
+use skala_queue::{LONGEST_TIMEOUT, MOST_AT_ONCE, QueueSettings, Retry};
+use skala_types::Text;
 
 use crate::{Dist, Scenario, SimError};
 
 /// Everything beside the services. Empty, it costs nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Network {
     /// Queues, each delivered to a service.
     pub queues: Vec<TaskQueue>,
@@ -26,15 +28,15 @@ pub struct Network {
     pub calls: Vec<Calls>,
 }
 
-/// Tasks that wait for a worker: a replica of a service has a number of places for them.
+/// A queue of the live task core, and what a simulation knows beside it. A queue without `per_instance` is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskQueue {
-    /// Its name, and that of the signal that the autoscaler sees.
-    pub name: String,
+    /// What it promises and allows, as the live core has it. Its name is also that of the signal that the autoscaler sees.
+    pub settings: QueueSettings,
     /// Index of the service whose replicas work on it.
     pub service: usize,
-    /// Tasks of this queue that one replica works on at once, >= 1; beside the service's own requests.
-    pub per_replica: u32,
+    /// Whether a task holds one of its replica's servers, as tasks that are pushed do; those of workers that ask for them hold none.
+    pub holds_server: bool,
     /// Its share of the trace's arrivals, 0 to 1.
     pub share: f64,
     /// Services whose answered requests make tasks, by index, with how many each makes on average.
@@ -43,70 +45,30 @@ pub struct TaskQueue {
     pub task_time: Dist,
     /// A task falls due so long after it came.
     pub delay: Duration,
-    /// Longest time of one attempt; then it counts as failed.
-    pub timeout: Duration,
     /// Share of attempts that fail by themselves, 0 to 1.
     pub failures: f64,
-    /// Attempts in all, >= 1; after the last the task is a dead letter.
-    pub attempts: u32,
-    /// Pauses between attempts.
-    pub backoff: Backoff,
-    /// Most tasks in the queue, waiting for their time included; more are refused.
-    pub most: u64,
     /// Which share of first attempts begins within which time of falling due.
     pub objective: Option<(Quantile, Duration)>,
 }
 
-/// Pauses that double, with jitter on top: the n-th lies between `initial` x 2^(n-1) and 1.5 times that, both at most `max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// The first; no pause is shorter.
-    pub initial: Duration,
-    /// The longest.
-    pub max: Duration,
+impl TaskQueue {
+    /// Tasks of this queue that one replica works on at once.
+    pub(crate) fn per_replica(&self) -> u32 {
+        self.settings.per_instance.unwrap_or(0)
+    }
 }
 
 /// Tasks by the clock.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Its name.
-    pub name: String,
-    /// When it fires.
-    pub timing: Timing,
+    /// Its name, when it fires and by which rules, as the live scheduler has them.
+    pub settings: ScheduleSettings,
     /// Index of the queue.
     pub queue: usize,
     /// Tasks each time.
     pub tasks: u32,
-    /// What becomes of times that pass while the controller of the queue's service is away.
-    pub misfire: Misfire,
-}
-
-/// When a schedule fires.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Timing {
-    /// At cron times of a zone.
-    Cron {
-        /// Five fields, or six with the seconds first.
-        text: String,
-        /// IANA time zone in which they are read.
-        timezone: String,
-    },
-    /// Each time so long after the one before, counted from 1970-01-01 UTC; at least a second.
-    Every(Duration),
-    /// Once.
-    At(Time),
-}
-
-/// What becomes of missed times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Misfire {
-    /// One for all of them, when the controller is back.
-    #[default]
-    Once,
-    /// They are lost.
-    Skip,
-    /// Each one is made up for.
-    All,
+    /// Whose tasks they are; empty: nobody's.
+    pub tenant: Text,
 }
 
 /// An API with quotas.
@@ -164,10 +126,9 @@ pub struct ProviderCall {
     pub tokens: (u32, u32),
     /// Tokens of an answer that are reserved, never fewer than the answer has.
     pub max_output: u32,
-    /// Tries of one call before the request or the attempt fails, >= 1; 1 leaves a task's retries to its queue.
-    pub tries: u32,
-    /// Pauses between tries; a longer Retry-After wins.
-    pub backoff: Backoff,
+    /// Tries of one call before the request or the attempt fails, >= 1, and the pauses between them, as a queue has them; one attempt
+    /// leaves a task's retries to its queue.
+    pub retry: Retry,
 }
 
 impl Network {
@@ -187,6 +148,9 @@ impl Calls {
 /// Most queues, schedules, providers or pools of a scenario.
 const MOST: usize = 10_000;
 
+/// The shortest timeout.
+const MILLI: Duration = Duration::from_millis(1);
+
 /// Most tasks in all queues at once.
 const MOST_TASKS: u64 = 100_000_000;
 
@@ -197,14 +161,19 @@ pub(crate) fn check(scenario: &Scenario) -> Result<(), SimError> {
     if counts.iter().any(|n| *n > MOST) || network.calls.len() > scenario.services.len() {
         return refuse("network", "has at most 10000 of a kind, and calls of no more services than there are");
     }
-    if network.queues.iter().map(|q| q.most.min(MOST_TASKS + 1)).sum::<u64>() > MOST_TASKS {
+    if network.queues.iter().map(|q| (q.settings.max_tasks as u64).min(MOST_TASKS + 1)).sum::<u64>() > MOST_TASKS {
         return refuse("queues", "hold at most 100 million tasks together: lower their bounds");
     }
     network.queues.iter().try_for_each(|queue| check_queue(queue, scenario.services.len()))?;
+    let mut names: Vec<&str> = network.queues.iter().map(|q| q.settings.name.as_str()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse("queues", "have names of their own");
+    }
     for schedule in &network.schedules {
-        crate::stations::Clock::try_new(schedule)?;
-        if schedule.queue >= network.queues.len() || schedule.tasks > 1_000_000 {
-            return refuse(&format!("schedules.{}", schedule.name), "names a queue, and makes at most a million tasks at a time");
+        if schedule.queue >= network.queues.len() || schedule.tasks as usize > MOST_AT_ONCE {
+            let reason = "names a queue, and makes at most 128 tasks at a time";
+            return refuse(&format!("schedules.{}", schedule.settings.name), reason);
         }
     }
     network.providers.iter().try_for_each(check_provider)?;
@@ -215,7 +184,7 @@ pub(crate) fn check(scenario: &Scenario) -> Result<(), SimError> {
 }
 
 fn check_queue(queue: &TaskQueue, services: usize) -> Result<(), SimError> {
-    let at = format!("queues.{}", queue.name);
+    let at = format!("queues.{}", queue.settings.name);
     let share = |x: &f64| (0.0..=1.0).contains(x);
     let sound = queue.service < services && queue.produced_by.iter().all(|(s, n)| *s < services && (0.0..=1e6).contains(n));
     if !sound {
@@ -224,10 +193,11 @@ fn check_queue(queue: &TaskQueue, services: usize) -> Result<(), SimError> {
     if !share(&queue.share) || !share(&queue.failures) {
         return refuse(&at, "has shares between 0 and 1");
     }
-    if queue.per_replica == 0 || queue.attempts == 0 || queue.timeout.is_zero() {
-        return refuse(&at, "works on at least one task per replica, with at least one attempt and a timeout above 0");
+    let QueueSettings { retry, timeout, .. } = &queue.settings;
+    if queue.per_replica() == 0 || retry.attempts == 0 || !(MILLI..=LONGEST_TIMEOUT).contains(timeout) {
+        return refuse(&at, "works on at least one task per replica, with at least one attempt and a timeout of 1 ms to a day");
     }
-    check_backoff(&queue.backoff, &at)
+    check_retry(retry, &at)
 }
 
 fn check_provider(provider: &Provider) -> Result<(), SimError> {
@@ -248,16 +218,16 @@ fn check_calls(calls: &Calls, network: &Network) -> Result<(), SimError> {
         crate::draw::Draw::try_new(&call.time, "calls.databases.time")?;
     }
     for call in &calls.providers {
-        if call.provider >= network.providers.len() || !(0.0..=1000.0).contains(&call.per_request) || call.tries == 0 {
+        if call.provider >= network.providers.len() || !(0.0..=1000.0).contains(&call.per_request) || call.retry.attempts == 0 {
             return refuse("calls.providers", "names a provider, with at most 1000 calls per request and at least one try");
         }
-        check_backoff(&call.backoff, "calls.providers")?;
+        check_retry(&call.retry, "calls.providers")?;
     }
     Ok(())
 }
 
-fn check_backoff(backoff: &Backoff, at: &str) -> Result<(), SimError> {
-    if backoff.initial.is_zero() || backoff.max < backoff.initial {
+fn check_retry(retry: &Retry, at: &str) -> Result<(), SimError> {
+    if retry.initial.is_zero() || retry.max < retry.initial {
         return refuse(&format!("{at}.retry"), "begins above 0 and ends no shorter than it begins");
     }
     Ok(())

@@ -49,10 +49,16 @@ pub struct QueueOutcome {
     /// Tasks that are done.
     #[serde(serialize_with = "crate::whole::serialize")]
     pub done: f64,
-    /// Tasks that failed as often as they may.
+    /// Tasks that failed as often as they may, or were not begun or ended in time.
     #[serde(serialize_with = "crate::whole::serialize")]
     pub dead: f64,
-    /// Tasks that are still ready, worked on, or not yet due.
+    /// Of them, tasks that were not begun or ended in time.
+    #[serde(default, serialize_with = "crate::whole::serialize")]
+    pub expired: f64,
+    /// Tasks that were called off by the next occurrence of their schedule.
+    #[serde(default, serialize_with = "crate::whole::serialize")]
+    pub cancelled: f64,
+    /// Tasks that are still ready, worked on, not yet due, or parked by a budget.
     #[serde(serialize_with = "crate::whole::serialize")]
     pub left: f64,
     /// Attempts that began.

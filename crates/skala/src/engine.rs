@@ -67,6 +67,8 @@ pub struct Shared {
     pub(crate) admin_addr: SocketAddr,
     pub(crate) counters: Arc<GatewayCounters>,
     pub(crate) end: Notify,
+    /// Why it had to end by itself.
+    pub(crate) failure: OnceLock<String>,
 }
 
 impl Engine {
@@ -177,6 +179,7 @@ impl Engine {
             counters: gateway.counters(),
             platform,
             end: Notify::new(),
+            failure: OnceLock::new(),
         });
         shared.note("up", format!("skala {} runs as process {}", env!("CARGO_PKG_VERSION"), std::process::id()));
         shared.attend_tasks();
@@ -203,12 +206,14 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         shared.note("down", "ends in order".into());
         let grace = shared.platform.services.values().map(|s| s.drain.get()).max().unwrap_or_default();
+        // What attempts come to can no longer be written down.
+        let grace_of_tasks = if shared.failure.get().is_some() { Duration::ZERO } else { grace };
         let orderly = async {
             let gateway = self.gateway.shutdown(grace.min(MAX_GATEWAY_GRACE));
             // Nothing more is given out, and what runs finishes while the replicas are still there.
             let tasks = async {
                 if let Some(side) = &shared.tasks {
-                    tokio::join!(side.stop(grace), side.tasks.shutdown(grace));
+                    tokio::join!(side.stop(grace_of_tasks), side.tasks.shutdown(grace_of_tasks));
                 }
             };
             tokio::join!(gateway, tasks);
@@ -245,6 +250,14 @@ impl Shared {
         side.attend(tokio::spawn(async move {
             let clock = shared.clock.clone();
             side_of_events.note_events(|| clock.now(), |noted| shared.note_of_tasks(noted)).await;
+        }));
+        let (side_of_store, shared) = (Arc::clone(side), Arc::clone(self));
+        side.attend(tokio::spawn(async move {
+            let why = side_of_store.broken().await;
+            shared.note("tasksFailed", format!("the store of tasks cannot be used any longer: {why}"));
+            // Nobody else sets it.
+            let _ = shared.failure.set(why);
+            shared.end.notify_one();
         }));
         for wakes in side.pull_wakes() {
             let controller = Arc::clone(&self.controller);

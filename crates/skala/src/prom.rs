@@ -39,6 +39,7 @@ pub fn text(shared: &Shared) -> String {
     stations(shared, &mut out);
     gateway(shared, &mut out);
     own(shared, &mut out);
+    deliveries(shared, &mut out);
     // The task server writes its own families, which no other has.
     out.finish() + &shared.tasks.as_ref().map(|side| side.tasks.metrics()).unwrap_or_default()
 }
@@ -92,6 +93,24 @@ fn limits(status: &Status, out: &mut MetricsText) {
     out.family("skala_downstream_limit", "gauge", "What a database or provider has.", downstreams(|d| d.limit));
     out.family("skala_downstream_used", "gauge", "What the services may use of it.", downstreams(|d| d.used));
     out.family("skala_downstream_for_services", "gauge", "What is left for services.", downstreams(|d| d.for_services));
+}
+
+/// Attempts that skala makes itself: pushes by the service, processes by their queue.
+fn deliveries(shared: &Shared, out: &mut MetricsText) {
+    let Some(side) = &shared.tasks else { return };
+    let all = side.deliveries();
+    let label = |way: &str, of: &str| vec![("way", way.to_owned()), ("of", of.to_owned())];
+    let running = all.iter().map(|(way, of, d)| (label(way, of), d.running as f64));
+    out.family("skala_tasks_attempts_running", "gauge", "Attempts that skala makes now.", running.collect::<Vec<_>>());
+    let ended = all.iter().flat_map(|(way, of, d)| {
+        [("done", d.done), ("failed", d.failed), ("handedBack", d.handed_back)].map(|(end, n)| {
+            let mut labels = label(way, of);
+            labels.push(("end", end.to_owned()));
+            (labels, n as f64)
+        })
+    });
+    let help = "Attempts that skala made, by their end.";
+    out.family("skala_tasks_attempts_made_total", "counter", help, ended.collect::<Vec<_>>());
 }
 
 fn stations(shared: &Shared, out: &mut MetricsText) {

@@ -42,6 +42,8 @@ pub use calls::{
     Waiting, Why,
 };
 
+pub use money::Parked;
+
 use crate::ledger::Ledger;
 use crate::{Change, Durability, Fence, NewTask, Now, QueueId, QueueSettings, Restored, Row, Seq, TaskId};
 use flows::Settling;
@@ -96,6 +98,8 @@ pub struct Core {
     pending: VecDeque<Pending>,
     settling: VecDeque<Settling>,
     woken: Vec<QueueId>,
+    /// Tasks whose phase changed with nothing to write down, since somebody asked.
+    moved: Vec<TaskId>,
     events: Vec<CoreEvent>,
     /// What the running call has changed so far.
     out: Changes,
@@ -144,6 +148,7 @@ impl Core {
             pending: VecDeque::new(),
             settling: VecDeque::new(),
             woken: Vec::new(),
+            moved: Vec::new(),
             events: Vec::new(),
             out: Vec::new(),
             strongest: Durability::Memory,
@@ -232,6 +237,18 @@ impl Core {
             if queue.has_work() {
                 queues.push(id);
             }
+        }
+    }
+
+    /// Tasks that fell due, were parked, or are no longer, since the last call: of these no change tells. At most 65,536; who asks
+    /// more seldom than that misses some.
+    pub fn moved(&mut self) -> std::vec::Drain<'_, TaskId> {
+        self.moved.drain(..)
+    }
+
+    fn note_move(&mut self, slot: u32) {
+        if self.moved.len() < MOST_EVENTS {
+            self.moved.push(self.tasks[slot].id());
         }
     }
 

@@ -39,6 +39,17 @@ pub(super) struct Lot {
     tasks: VecDeque<u64>,
 }
 
+/// A ceiling on money that parks tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// Which, with its numbers.
+    pub text: String,
+    /// When its window ends, by the wall clock.
+    pub until: Time,
+    /// About how many tasks: those that were called off meanwhile may be among them.
+    pub tasks: usize,
+}
+
 impl Lots {
     pub(super) fn get(&self, lot: u32) -> Option<&Lot> {
         self.lots.get(&lot)
@@ -114,6 +125,13 @@ impl Core {
         }
     }
 
+    /// Ceilings that park tasks of a queue now, those first whose window ends first; at most `most`.
+    pub fn ceilings(&self, queue: QueueId, most: usize) -> Vec<Parked> {
+        let lots = self.lots.ends.iter().filter_map(|(_, number)| self.lots.get(*number));
+        let own = lots.filter(|lot| lot.queue == queue && !lot.tasks.is_empty());
+        own.take(most).map(|lot| Parked { text: lot.text.clone(), until: lot.until, tasks: lot.tasks.len() }).collect()
+    }
+
     /// A ready task, out of the ready set, waits for money.
     pub(super) fn park(&mut self, slot: u32, exceeded: Exceeded) {
         self.leave(slot);
@@ -126,6 +144,7 @@ impl Core {
             lot.tasks.push_back(self.tasks[slot].id);
         }
         self.enter_parked(slot, number);
+        self.note_move(slot);
     }
 
     fn new_lot(&mut self, queue: QueueId, exceeded: Exceeded) -> u32 {
@@ -173,6 +192,7 @@ impl Core {
         if let Some(slot) = self.parked(id, number) {
             self.leave(slot);
             self.enter_ready(slot, now.at);
+            self.note_move(slot);
         }
         if self.lots.lots.get(&number).is_some_and(|lot| lot.tasks.is_empty()) {
             self.close(number);

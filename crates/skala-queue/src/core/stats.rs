@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, Now, QueueId, QueueStats};
+use super::{Core, Now, QueueId, QueueStats, TaskId};
 use crate::Phase;
 
 /// [`QueueStats::due_soon`] looks so far ahead.
@@ -39,6 +39,21 @@ impl Core {
             spent: totals.spent,
             alarm: queue.alarm,
         }
+    }
+
+    /// How many of a queue's tasks are in a phase; zero for those that have ended.
+    pub fn count(&self, queue: QueueId, phase: Phase) -> u64 {
+        self.queues.get(usize::from(queue.0)).filter(|_| !phase.has_ended()).map_or(0, |q| q.count(phase))
+    }
+
+    /// Whether a task has been taken in and has not ended.
+    pub fn is_unfinished(&self, task: TaskId) -> bool {
+        self.tasks.find(task).is_some()
+    }
+
+    /// Age of the task of a queue that has been ready longest.
+    pub fn oldest_age(&self, queue: QueueId, now: Now) -> Option<Duration> {
+        self.queues.get(usize::from(queue.0))?.ready.oldest().map(|since| now.at.since(since))
     }
 
     /// Tasks that are not due yet but will be within that time, to the minute.

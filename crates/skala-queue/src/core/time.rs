@@ -59,6 +59,7 @@ impl Core {
             if self.tasks[slot].phase == Phase::Delayed && self.tasks[slot].place == turn {
                 self.leave(slot);
                 self.enter_ready(slot, now.at);
+                self.note_move(slot);
             }
         }
     }
@@ -69,6 +70,7 @@ impl Core {
             if let Some(slot) = self.waits_until(due, id) {
                 self.leave(slot);
                 self.enter_ready(slot, now.at);
+                self.note_move(slot);
             }
         }
     }

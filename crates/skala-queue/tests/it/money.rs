@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use skala_queue::{Ack, Ceiling, CeilingOf, CoreEvent, Occurrence, Per, Phase, QueueId, QueueSettings, Waiting};
+use skala_queue::{Ack, Ceiling, CeilingOf, CoreEvent, Occurrence, Parked, Per, Phase, QueueId, QueueSettings, Waiting};
 
 use crate::bench::{Bench, START};
 
@@ -31,6 +31,8 @@ fn what_exceeds_a_ceiling_is_parked_until_the_window_ends_also_across_a_crash() 
     let Waiting::Ceiling { text, until } = b.core.ask(ids[3], b.now).unwrap().why.unwrap().waiting else { panic!("is parked") };
     expect!["queue q may cost 3.00 per day: 0.00 spent, 3.00 set aside, 1.00 more needed"].assert_eq(&text);
     assert_eq!(until.to_string(), "2027-01-16T00:00:00.000Z");
+    assert_eq!(b.core.ceilings(QueueId(0), 10), [Parked { text, until, tasks: 2 }]);
+    assert_eq!(b.core.moved().filter(|id| ids.contains(id)).count(), 2, "of these no change tells");
     leased.iter().for_each(|one| pay(&mut b, one, None));
     assert!(b.take("w", 10).is_empty());
     b.crash();

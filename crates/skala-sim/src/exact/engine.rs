@@ -19,7 +19,7 @@ use super::requests::{Fate, Requests};
 use super::tier::Tier;
 use super::{Flow, Progress};
 use crate::control::{Change, Controls, LOOKS, Load, MIN_BETWEEN, Pass, Sight};
-use crate::stations::{Host, Stations};
+use crate::stations::{Host, Report, Stations};
 use crate::{FaultKind, Outcome, Scenario, SimError, Watch};
 
 /// Events between two reports of progress: a few milliseconds.
@@ -197,9 +197,9 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        let stations = self.stations.clone();
+        let report = self.stations.as_ref().map(|s| s.report(end)).unwrap_or_default();
         self.follow_to_the_end(end, progress)?;
-        Ok(self.finish(end, stations))
+        Ok(self.finish(end, report))
     }
 
     /// Requests that are in the system at the end are followed to theirs, at most [`AFTERWARDS`] long, so that the slow ones are not
@@ -320,6 +320,7 @@ impl<'a> Engine<'a> {
         if request.fate == Fate::Served {
             self.at_stations(|stations, floor| stations.answered(i, floor));
         }
+        self.at_stations(|stations, floor| stations.freed(i, floor));
     }
 
     fn emptied(&mut self, service: usize, replica: ReplicaId) {
@@ -360,8 +361,10 @@ impl<'a> Engine<'a> {
                 }
             }
             Change::Died(replica) | Change::Ended(replica) => {
-                tier.leave(replica, self.now, &mut self.requests);
+                // Nothing begins there any more, neither a request nor a task that comes again.
+                tier.drain(replica);
                 self.at_stations(|stations, floor| stations.lost(service, replica, floor));
+                self.tiers[service].leave(replica, self.now, &mut self.requests);
             }
         }
     }
@@ -463,7 +466,7 @@ impl<'a> Engine<'a> {
         self.tell(service);
     }
 
-    fn finish(self, end: Time, stations: Option<Box<Stations>>) -> Outcome {
+    fn finish(self, end: Time, stations: Report) -> Outcome {
         let duration = end.since(self.scenario.begins);
         debug_assert!(self.tiers.iter().all(Tier::conserves_work), "every arrival ended once or is still there");
         let mut outcome = Outcome {
@@ -478,9 +481,7 @@ impl<'a> Engine<'a> {
             providers: Vec::new(),
             pools: Vec::new(),
         };
-        if let Some(stations) = stations {
-            stations.finish(end, &mut outcome);
-        }
+        stations.write(&mut outcome);
         outcome
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use skala_balance::Outcome;
 use skala_types::{ReplicaId, Time};
 
 use super::queue::{Event, Queue};
 use super::requests::{Fate, Requests};
 use super::tier::Tier;
-use crate::stations::{Host, Next};
+use crate::stations::{Host, Next, Place};
 
 /// The engine as the stations see it.
 pub(super) struct Floor<'a> {
@@ -44,13 +45,23 @@ impl Host for Floor<'_> {
         self.requests.remove(request);
     }
 
-    fn take(&mut self, service: usize, replica: ReplicaId) {
-        self.tiers[service].take(replica, self.now);
+    fn reserve(&mut self, service: usize, replica: ReplicaId) -> bool {
+        self.tiers[service].reserve(replica, self.now)
     }
 
-    fn give(&mut self, service: usize, replica: ReplicaId) {
-        if self.tiers[service].give(replica, self.now) {
-            self.emptied.push((service, replica));
+    fn unreserve(&mut self, service: usize, replica: ReplicaId) {
+        self.tiers[service].unreserve(replica, self.now);
+    }
+
+    fn take(&mut self, place: Place) {
+        self.tiers[place.service].take(place.replica, place.holds_server, self.now);
+    }
+
+    fn give(&mut self, place: Place, began: Time, how: Outcome) {
+        let tier = &mut self.tiers[place.service];
+        if tier.give(place.replica, place.holds_server.then_some((began, how)), self.now) {
+            self.emptied.push((place.service, place.replica));
         }
+        tier.dispatch_waiting(self.now, self.requests, self.queue);
     }
 }

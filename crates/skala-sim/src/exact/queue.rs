@@ -51,10 +51,8 @@ impl Event {
             Event::Sight => (6, 0),
             Event::Begin(n) => (7, n),
             Event::Station(Next::Step(n)) => (8, n),
-            Event::Station(Next::Due(n)) => (9, n),
-            Event::Station(Next::Deadline(n)) => (10, n),
-            Event::Station(Next::Fires(n)) => (11, n),
-            Event::Station(Next::MakesUp(n)) => (12, n),
+            Event::Station(Next::Wake) => (9, 0),
+            Event::Station(Next::Fires(n)) => (10, n),
         };
         kind << NUMBER_BITS | number
     }
@@ -70,10 +68,8 @@ impl Event {
             5 => Event::Fault(number),
             7 => Event::Begin(number),
             8 => Event::Station(Next::Step(number)),
-            9 => Event::Station(Next::Due(number)),
-            10 => Event::Station(Next::Deadline(number)),
-            11 => Event::Station(Next::Fires(number)),
-            12 => Event::Station(Next::MakesUp(number)),
+            9 => Event::Station(Next::Wake),
+            10 => Event::Station(Next::Fires(number)),
             _ => Event::Sight,
         }
     }
@@ -127,10 +123,8 @@ mod tests {
             (at(6), Event::Press),
             (at(7), Event::Begin(4)),
             (at(7), Event::Station(Next::Step(5))),
-            (at(7), Event::Station(Next::Due(6))),
-            (at(7), Event::Station(Next::Deadline(7))),
+            (at(7), Event::Station(Next::Wake)),
             (at(8), Event::Station(Next::Fires(8))),
-            (at(8), Event::Station(Next::MakesUp(9))),
         ];
         planned.iter().for_each(|(t, e)| queue.push(*t, *e));
         let mut sorted = planned;

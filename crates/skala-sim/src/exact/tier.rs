@@ -71,6 +71,8 @@ pub(super) struct Tier {
     /// Those in the station's waiting room, in its order; first come, first out.
     line: VecDeque<Waiting>,
     line_timer: bool,
+    /// Tasks that hold a server.
+    tasks: u32,
     max_wait: Duration,
     pub(super) recorder: Recorder,
     fails_until: Time,
@@ -94,6 +96,7 @@ impl Tier {
             by_endpoint: Vec::new(),
             line: VecDeque::new(),
             line_timer: false,
+            tasks: 0,
             max_wait: service.station.max_wait,
             recorder: Recorder::new(service),
             fails_until: Time::ZERO,
@@ -176,19 +179,40 @@ impl Tier {
         queue.push(now + Duration::from_nanos(held), Event::Done(slot));
     }
 
-    /// A task begins on a replica: it holds no server of the station, and keeps the replica busy.
-    pub(super) fn take(&mut self, replica: ReplicaId, now: Time) {
+    /// Holds a server of a replica for a task, if one is free and no request waits for it.
+    pub(super) fn reserve(&mut self, replica: ReplicaId, now: Time) -> bool {
+        let Some(&at) = self.by_replica.get(&replica) else { return false };
+        self.station.reserve_at(now, self.servers[at as usize].endpoint, 1) == 1
+    }
+
+    /// Gives it back unused.
+    pub(super) fn unreserve(&mut self, replica: ReplicaId, now: Time) {
         if let Some(&at) = self.by_replica.get(&replica) {
-            self.servers[at as usize].step(now, 1);
+            self.station.unreserve_at(now, self.servers[at as usize].endpoint, 1);
         }
     }
 
-    /// A task ends on a replica. Whether the replica drains and is empty now.
-    pub(super) fn give(&mut self, replica: ReplicaId, now: Time) -> bool {
+    /// A task begins on a replica, and keeps it busy: on the server that is reserved for it, if it holds one.
+    pub(super) fn take(&mut self, replica: ReplicaId, holds_server: bool, now: Time) {
+        if let Some(&at) = self.by_replica.get(&replica) {
+            self.servers[at as usize].step(now, 1);
+        }
+        if holds_server {
+            self.station.begin_at();
+            self.tasks += 1;
+        }
+    }
+
+    /// A task ends on a replica; with its beginning and how it ended if it held a server. Whether the replica drains and is empty now.
+    pub(super) fn give(&mut self, replica: ReplicaId, server: Option<(Time, Outcome)>, now: Time) -> bool {
         let Some(&at) = self.by_replica.get(&replica) else { return false };
-        let server = &mut self.servers[at as usize];
-        server.step(now, -1);
-        server.draining && server.in_flight == 0
+        let state = &mut self.servers[at as usize];
+        state.step(now, -1);
+        if let Some((began, how)) = server {
+            self.station.finish(now, state.endpoint, began, how);
+            self.tasks -= 1;
+        }
+        state.draining && state.in_flight == 0
     }
 
     /// Whether there are no numbers of the service.
@@ -358,9 +382,9 @@ impl Tier {
         self.by_replica.get(&replica).map_or_else(Load::default, of)
     }
 
-    /// Whether a request waits or is served.
+    /// Whether a request waits or is served; tasks do not count.
     pub(super) fn is_busy(&self) -> bool {
-        self.station.waiting() > 0 || self.station.in_flight() > 0
+        self.station.waiting() > 0 || self.station.in_flight() > self.tasks
     }
 
     /// Whether every arrival ended exactly once or is still waiting or served.

@@ -11,15 +11,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use skala_autoscaler::{QueueObservation, SignalObservation, Text};
+use skala_autoscaler::{QueueObservation, SignalObservation};
 use skala_types::{Distribution, Sampled, Time};
 
 use super::law::Law;
-use crate::stations::Clock;
 use crate::{Calls, Network, Outcome, PoolOutcome, ProviderOutcome, QueueOutcome, Scenario, SimError, TaskQueue};
 
 /// What steps give up beside queues, in a sentence.
-pub(super) const CAVEAT: &str = "Queues are fluid backlogs: percentiles of a task's wait are not told (all say the mean), attempts fail in a steady share, and quotas and connections cap rates without the throttled tries and the chance waits before them; missed schedules are not made up for, and an outage fails the requests of its service but no task.";
+pub(super) const CAVEAT: &str = "Queues are fluid backlogs: percentiles of a task's wait are not told (all say the mean), attempts fail in a steady share, tasks hold no servers of requests, priorities, budgets, deadlines and overlaps of queues and schedules do not count, and quotas and connections cap rates without the throttled tries and the chance waits before them; missed schedules are not made up for, and an outage fails the requests of its service but no task.";
 /// Time constant of rates that the autoscaler sees, seconds.
 const RATE_MEMORY: f64 = 60.0;
 
@@ -43,7 +42,8 @@ pub(super) struct Stations<'a> {
     network: &'a Network,
     begins: Time,
     queues: Vec<Backlog>,
-    clocks: Vec<(Clock, Option<Time>)>,
+    /// When each schedule fires next.
+    fires: Vec<Option<Time>>,
     /// Requests and attempts per second of each service in the last step, and those of the step under way.
     rates: Vec<f64>,
     next: Vec<f64>,
@@ -60,21 +60,20 @@ impl<'a> Stations<'a> {
             return Ok(None);
         }
         let backlog = |q: &TaskQueue| {
-            let law = Law::try_new(&q.task_time, &format!("capacity.queues.{}.taskTime", q.name))?;
-            let out = QueueOutcome { name: q.name.clone(), ..nothing() };
+            let law = Law::try_new(&q.task_time, &format!("capacity.queues.{}.taskTime", q.settings.name))?;
+            let out = QueueOutcome { name: q.settings.name.to_string(), ..nothing() };
             Ok(Backlog { law, ready: 0.0, later: VecDeque::new(), leased: 0.0, rates: (0.0, 0.0), out, places: 0.0, waited: 0.0 })
         };
-        let clock = |s: &crate::Schedule| {
-            let clock = Clock::try_new(s)?;
-            let first = clock.after(scenario.begins.minus(Duration::from_nanos(1)));
-            Ok((clock, first))
+        let first = |s: &crate::Schedule| {
+            let paused = s.settings.paused;
+            s.settings.timetable.next(scenario.begins.minus(Duration::from_nanos(1))).filter(|_| !paused)
         };
         let services = scenario.services.len();
         Ok(Some(Stations {
             network,
             begins: scenario.begins,
             queues: network.queues.iter().map(backlog).collect::<Result<_, SimError>>()?,
-            clocks: network.schedules.iter().map(clock).collect::<Result<_, SimError>>()?,
+            fires: network.schedules.iter().map(first).collect(),
             rates: vec![0.0; services],
             next: vec![0.0; services],
             calls: vec![0.0; network.providers.len()],
@@ -151,10 +150,10 @@ impl<'a> Stations<'a> {
     pub(super) fn step(&mut self, now: Time, secs: f64, rate: f64, tokens: (f64, f64), ready: &[u32], completed: &[f64]) {
         let mut came: Vec<f64> = self.network.queues.iter().map(|q| rate * q.share * secs + made(q, completed)).collect();
         let end = now + Duration::try_from_secs_f64(secs).unwrap_or_default();
-        for ((clock, next), schedule) in self.clocks.iter_mut().zip(&self.network.schedules) {
+        for (next, schedule) in self.fires.iter_mut().zip(&self.network.schedules) {
             while let Some(at) = next.filter(|at| *at < end) {
                 came[schedule.queue] += f64::from(schedule.tasks);
-                *next = clock.after(at);
+                *next = schedule.settings.timetable.next(at);
             }
         }
         let at = now.since(self.begins).as_secs_f64();
@@ -183,7 +182,7 @@ impl<'a> Stations<'a> {
                 arrival_rate: Some(b.rates.0),
                 completion_rate: Some(b.rates.1),
             };
-            let read = SignalObservation::read(Text::from(q.name.as_str()), now, queue.ready);
+            let read = SignalObservation::read(q.settings.name.clone(), now, queue.ready);
             SignalObservation { value: Some(Sampled::new(now, queue.ready)), queue: Some(queue), ..read }
         };
         self.network.queues.iter().zip(&self.queues).filter(|(q, _)| q.service == service).map(of).collect()
@@ -236,8 +235,9 @@ impl Backlog {
     /// Attempts that begin in a step.
     fn step(&mut self, spec: &TaskQueue, step: Step) -> f64 {
         let Step { at, secs, came, time, cap, ready } = step;
+        let settings = &spec.settings;
         let inside = self.ready + self.leased + self.later.iter().map(|(_, n)| n).sum::<f64>();
-        let taken = came.min((spec.most as f64 - inside).max(0.0));
+        let taken = came.min((spec.settings.max_tasks as f64 - inside).max(0.0));
         self.out.arrivals += taken;
         self.out.refused += came - taken;
         if spec.delay.is_zero() {
@@ -249,19 +249,21 @@ impl Backlog {
             self.ready += n;
             self.later.pop_front();
         }
-        let timeout = spec.timeout.as_secs_f64();
+        let (timeout, attempts) = ((settings.timeout + settings.grace).as_secs_f64(), settings.retry.attempts);
         let late = self.law.survival(timeout, time);
         let lasts = time.min(timeout).max(1e-9);
-        let places = f64::from(ready) * f64::from(spec.per_replica);
+        let places = f64::from(ready) * f64::from(spec.per_replica());
+        let places = settings.concurrency.map_or(places, |most| places.min(f64::from(most)));
+        let cap = settings.rate.map_or(cap, |rate| cap.min(rate.per_second));
         let (begun, ended) = passes(self.leased, self.ready.min(cap * secs), places, secs, lasts);
         self.ready -= begun;
         self.leased += begun - ended;
         self.out.attempts += begun;
         let failing = 1.0 - (1.0 - spec.failures) * (1.0 - late);
-        let last = failing.powi(i32::try_from(spec.attempts).unwrap_or(i32::MAX));
-        let dead = if failing >= 1.0 { ended / f64::from(spec.attempts) } else { ended * last * (1.0 - failing) / (1.0 - last) };
+        let last = failing.powi(i32::try_from(attempts).unwrap_or(i32::MAX));
+        let dead = if failing >= 1.0 { ended / f64::from(attempts) } else { ended * last * (1.0 - failing) / (1.0 - last) };
         let done = ended * (1.0 - failing);
-        self.put_off(at + secs + spec.backoff.initial.as_secs_f64() * 1.25, (ended - done - dead).max(0.0));
+        self.put_off(at + secs + settings.retry.initial.as_secs_f64() * 1.25, (ended - done - dead).max(0.0));
         self.out.done += done;
         self.out.dead += dead;
         self.out.failures += ended - done;
@@ -339,6 +341,8 @@ fn nothing() -> QueueOutcome {
         refused: 0.0,
         done: 0.0,
         dead: 0.0,
+        expired: 0.0,
+        cancelled: 0.0,
         left: 0.0,
         attempts: 0.0,
         failures: 0.0,

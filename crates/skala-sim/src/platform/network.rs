@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use skala_spec::Platform;
+use skala_queue::Retry;
 use skala_spec::model::{self, QueueCapacity};
-use skala_spec::scalar::Dur;
+use skala_spec::{Delivery, Platform, TaskSchedule};
 use skala_types::ServiceName;
 
 use super::{dist, setting};
-use crate::{
-    Backoff, Calls, Dist, Misfire, Network, Pool, PoolCall, Provider, ProviderCall, Schedule, Service, SimError, TaskQueue,
-    Timing,
-};
+use crate::{Calls, Dist, Network, Pool, PoolCall, Provider, ProviderCall, Schedule, Service, SimError, TaskQueue};
 
 /// How long a provider takes where the file says nothing.
 const PROVIDER_TIME: Dist = Dist::Exponential { mean: 1.0 };
@@ -27,14 +24,11 @@ pub(super) fn share_of_queues(platform: &Platform) -> f64 {
 /// Everything beside the services.
 pub(super) fn network(platform: &Platform, services: &[Service], remarks: &mut Vec<String>) -> Result<Network, SimError> {
     let mut network = Network::default();
-    for (name, queue) in &platform.queues {
-        match &queue.deliver.service {
-            Some(service) => network.queues.push(task_queue(platform, name, queue, service, services, remarks)?),
-            None => remarks.push(format!("The queue {name} runs commands, which are no service's replicas: it is left out.")),
-        }
+    for queue in platform.task_queues().into_iter().filter(|queue| !queue.hidden) {
+        network.queues.extend(task_queue(platform, queue, services, remarks)?);
     }
-    for (name, schedule) in &platform.schedules {
-        schedules(name, schedule, &mut network, remarks);
+    for schedule in platform.task_schedules() {
+        fill(schedule, &mut network, remarks);
     }
     for (name, database) in &platform.databases {
         let connections = database.max_connections.saturating_sub(database.reserved_connections);
@@ -55,7 +49,7 @@ fn silent(network: &Network, remarks: &mut Vec<String>) {
     for (i, queue) in network.queues.iter().enumerate() {
         let fed = queue.share > 0.0 || !queue.produced_by.is_empty() || network.schedules.iter().any(|s| s.queue == i);
         if !fed {
-            let name = &queue.name;
+            let name = &queue.settings.name;
             remarks
                 .push(format!("Nothing comes to the queue {name}: add capacity.queues.{name}.share or madeBy, or a schedule."));
         }
@@ -63,46 +57,41 @@ fn silent(network: &Network, remarks: &mut Vec<String>) {
 }
 
 /// A schedule that fills a queue of the network.
-fn schedules(name: &str, schedule: &model::Schedule, network: &mut Network, remarks: &mut Vec<String>) {
-    let Some(queue) = &schedule.queue else {
+fn fill(schedule: TaskSchedule, network: &mut Network, remarks: &mut Vec<String>) {
+    let name = &schedule.settings.name;
+    if schedule.request.is_some() {
         return remarks.push(format!("The schedule {name} calls a service itself: its requests are left out."));
-    };
-    let queue = network.queues.iter().position(|q| q.name == *queue);
-    let (Some(queue), Some(timing), false) = (queue, schedule.timing(), schedule.paused) else {
+    }
+    let queue = network.queues.iter().position(|q| q.settings.name == schedule.queue);
+    let (Some(queue), false) = (queue, schedule.settings.paused) else {
         return remarks.push(format!("The schedule {name} is left out: it is paused, or its queue is."));
     };
-    network.schedules.push(Schedule {
-        name: name.to_owned(),
-        timing: match timing {
-            model::Timing::Cron(cron, zone) => {
-                Timing::Cron { text: cron.as_str().to_owned(), timezone: zone.as_str().to_owned() }
-            }
-            model::Timing::Every(period) => Timing::Every(period.get()),
-            model::Timing::At(moment) => Timing::At(moment.time()),
-        },
-        queue,
-        tasks: schedule.tasks,
-        misfire: match schedule.misfire {
-            model::Misfire::Word(model::MisfireWord::Once) => Misfire::Once,
-            model::Misfire::Word(model::MisfireWord::Skip) => Misfire::Skip,
-            model::Misfire::Word(model::MisfireWord::All) | model::Misfire::All(_) => Misfire::All,
-        },
-    });
+    let TaskSchedule { settings, tasks, tenant, .. } = schedule;
+    network.schedules.push(Schedule { settings, queue, tasks, tenant });
 }
 
+/// A queue as the live core has it, with what the file says of its load.
 fn task_queue(
     platform: &Platform,
-    name: &str,
-    queue: &model::Queue,
-    service: &ServiceName,
+    queue: skala_spec::TaskQueue,
     services: &[Service],
     remarks: &mut Vec<String>,
-) -> Result<TaskQueue, SimError> {
+) -> Result<Option<TaskQueue>, SimError> {
+    let skala_spec::TaskQueue { settings, delivery, .. } = queue;
+    let name = settings.name.clone();
+    let (service, holds_server) = match &delivery {
+        Delivery::Push { service, .. } => (service, true),
+        Delivery::Pull { service } | Delivery::Celery { service, .. } => (service, false),
+        Delivery::Command { .. } => {
+            remarks.push(format!("The queue {name} runs commands, which are no service's replicas: it is left out."));
+            return Ok(None);
+        }
+    };
     let index = |of: &ServiceName| services.iter().position(|s| s.name == *of);
     let worker = index(service);
     let worker = worker.ok_or_else(|| setting(&format!("queues.{name}.deliver.service"), "names no service that skala runs"))?;
     let none = QueueCapacity::default();
-    let said = platform.capacity.as_ref().and_then(|c| c.queues.get(name)).unwrap_or(&none);
+    let said = platform.capacity.as_ref().and_then(|c| c.queues.get(name.as_str())).unwrap_or(&none);
     let task_time = match &said.task_time {
         Some(times) => dist(&format!("capacity.queues.{name}.taskTime"), times, 1.0)?,
         None => {
@@ -112,25 +101,17 @@ fn task_queue(
             services[worker].service_time
         }
     };
-    Ok(TaskQueue {
-        name: name.to_owned(),
+    Ok(Some(TaskQueue {
+        settings,
         service: worker,
-        per_replica: queue.concurrency_per_replica,
+        holds_server,
         share: said.share.map_or(0.0, |s| s.ratio()),
         produced_by: said.made_by.iter().filter_map(|(s, n)| Some((index(s)?, n.get()))).collect(),
         task_time,
         delay: said.delay.map_or(Duration::ZERO, |d| d.get()),
-        timeout: queue.timeout.get(),
         failures: said.failures.map_or(0.0, |f| f.ratio()),
-        attempts: queue.retry.attempts,
-        backoff: backoff(queue.retry.initial, queue.retry.max),
-        most: u64::from(queue.max_tasks),
         objective: None,
-    })
-}
-
-fn backoff(initial: Dur, max: Dur) -> Backoff {
-    Backoff { initial: initial.get(), max: max.get() }
+    }))
 }
 
 fn provider(platform: &Platform, name: &str, remarks: &mut Vec<String>) -> Result<Provider, SimError> {
@@ -176,8 +157,12 @@ fn calls(platform: &Platform, service: &ServiceName) -> Result<Calls, SimError> 
             per_request: call.per_request,
             tokens: (call.input_tokens, call.output_tokens),
             max_output: call.max_output_tokens.unwrap_or(call.output_tokens),
-            tries: call.retry.attempts,
-            backoff: backoff(call.retry.initial, call.retry.max),
+            retry: Retry {
+                initial: call.retry.initial.get(),
+                max: call.retry.max.get(),
+                attempts: call.retry.attempts,
+                losses: 0,
+            },
         });
     }
     Ok(calls)

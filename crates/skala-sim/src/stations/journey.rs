@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use skala_types::Time;
+use skala_queue::backoff;
 
 use super::pool::Next as InLine;
 use super::provider::Answer;
-use super::queue::Failure;
+use super::tasks::Failure;
 use super::{Host, Next, Stations};
 use crate::Calls;
 use crate::draw::Draw;
@@ -59,12 +59,10 @@ pub(super) struct Journey {
     failed: Option<Failure>,
     /// Nobody waits for its end any more.
     pub(super) gone: bool,
-    /// Until when an attempt must end.
-    pub(super) deadline: Time,
 }
 
 impl Journey {
-    pub(super) fn new(owner: Owner, service: usize, tokens: (u32, u32), left: Duration, deadline: Time) -> Journey {
+    pub(super) fn new(owner: Owner, service: usize, tokens: (u32, u32), left: Duration) -> Journey {
         Journey {
             owner,
             service,
@@ -76,7 +74,6 @@ impl Journey {
             held: Held::Nothing,
             failed: None,
             gone: false,
-            deadline,
         }
     }
 
@@ -88,7 +85,7 @@ impl Journey {
 impl Stations {
     /// A request begins on its server.
     pub(crate) fn request(&mut self, slot: u32, service: usize, tokens: (u32, u32), own: Duration, host: &mut dyn Host) {
-        let journey = self.journeys.insert(Journey::new(Owner::Request(slot), service, tokens, own, Time::ZERO));
+        let journey = self.journeys.insert(Journey::new(Owner::Request(slot), service, tokens, own));
         self.go_on(journey, host);
     }
 
@@ -172,14 +169,14 @@ impl Stations {
                 (journey.calls_left, journey.tries) = (journey.calls_left.map(|n| n - 1), 0);
                 return host.plan(host.now() + Duration::from_nanos(nanos), Next::Step(id));
             }
-            Answer::Limited(after) => (Some(after), Failure::Limited),
-            Answer::TooLarge => (None, Failure::Limited),
+            Answer::Limited(after) => (Some(after), Failure::Limited(Some(after))),
+            Answer::TooLarge => (None, Failure::Limited(None)),
             Answer::Out => (Some(Duration::ZERO), Failure::Error),
         };
         journey.tries += 1;
-        match after.filter(|_| journey.tries < spec.tries) {
+        match after.filter(|_| journey.tries < spec.retry.attempts) {
             Some(after) => {
-                let pause = spec.backoff.pause(journey.tries, &mut self.rng).max(after);
+                let pause = backoff::pause(journey.tries, &spec.retry, Some(after), &mut self.rng);
                 host.plan(host.now() + pause, Next::Step(id));
             }
             None => {
@@ -246,19 +243,6 @@ impl Stations {
 
     /// Frees a journey's slot.
     pub(super) fn forget(&mut self, id: u32) {
-        self.journeys.get_mut(id).deadline = Time::ZERO;
         self.journeys.remove(id);
-    }
-
-    /// An attempt may have taken too long; its server is free, what it called goes on.
-    pub(super) fn deadline(&mut self, id: u32, host: &mut dyn Host) {
-        let now = host.now();
-        let journey = self.journeys.get_mut(id);
-        if let (Owner::Task(task), false) = (journey.owner, journey.gone)
-            && journey.deadline == now
-        {
-            journey.gone = true;
-            self.attempt_over(task, Err(Failure::Timeout), host);
-        }
     }
 }

@@ -1,51 +1,58 @@
 //! Queues, providers and databases in exact mode.
 //!
-//! Decides: nothing by itself; it leads each request and each attempt of a task through what it calls.
+//! Decides: nothing by itself; it leads each request and each attempt of a task through what it calls. Tasks are given out by the
+//!   live [`Core`], schedules fire by the live scheduler.
 //! Inputs: requests that begin on a server, tasks, replicas, the clock; through [`Host`] it plans events and ends requests.
 //! Method: a journey per request or attempt: connections first, then providers, then the rest of its own time. Whoever waits holds its
 //!   server, and the connection of a caller that is gone is free when the database notices, at the end of the query.
 //! Invariants: deterministic; nothing here runs for a platform without these stations.
 //! Tested: `tests/it/stations.rs`.
 
-mod backoff;
 mod journey;
 mod level;
 mod pool;
 mod provider;
 mod queue;
-mod schedule;
 mod slab;
 mod tasks;
+mod timer;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt;
 use skala_autoscaler::SignalObservation;
+use skala_queue::{Core, Now, QueueId, Restored, TaskId};
 use skala_types::{ReplicaId, Stream, Streams, Time};
 
-pub(crate) use schedule::Clock;
-
 use crate::draw::Draw;
-use crate::{Misfire, Outcome, Scenario, SimError};
+use crate::{Outcome, PoolOutcome, ProviderOutcome, QueueOutcome, Scenario, SimError};
 use journey::{Called, Journey};
 use pool::Pool;
 use provider::Provider;
-use queue::{Queue, Task};
+use queue::Queue;
 use slab::Slab;
+use tasks::Attempt;
+use timer::Timer;
 
-/// Something planned for a station; the number is a journey's, a task's or a schedule's.
+/// Something planned for a station; the number is a journey's or a schedule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A journey's step ends.
     Step(u32),
-    /// A task falls due.
-    Due(u32),
-    /// An attempt may have taken too long.
-    Deadline(u32),
-    /// A schedule fires.
+    /// Time alone changes something in the queues: a task falls due, an attempt has taken too long.
+    Wake,
+    /// A schedule may fire.
     Fires(u32),
-    /// A schedule makes up for a missed time.
-    MakesUp(u32),
+}
+
+/// Where a task is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) service: usize,
+    pub(crate) replica: ReplicaId,
+    /// Whether one of the replica's servers is held for it.
+    pub(crate) holds_server: bool,
 }
 
 /// What the stations need of the engine.
@@ -59,28 +66,31 @@ pub(crate) trait Host {
     fn is_lost(&self, request: u32) -> bool;
     /// A lost request's slot is needed no more.
     fn forget(&mut self, request: u32);
-    /// A task begins on a replica.
-    fn take(&mut self, service: usize, replica: ReplicaId);
-    /// A task ends on a replica.
-    fn give(&mut self, service: usize, replica: ReplicaId);
-}
-
-/// A schedule in a run.
-#[derive(Clone, Debug)]
-struct Timer {
-    clock: Clock,
-    queue: usize,
-    tasks: u32,
-    misfire: Misfire,
-    pending: bool,
+    /// Holds a server of a replica, if one is free and no request waits for it.
+    fn reserve(&mut self, service: usize, replica: ReplicaId) -> bool;
+    /// Gives it back unused.
+    fn unreserve(&mut self, service: usize, replica: ReplicaId);
+    /// A task begins, on the server that was reserved for it if it holds one.
+    fn take(&mut self, place: Place);
+    /// A task that began then has ended like this.
+    fn give(&mut self, place: Place, began: Time, how: skala_balance::Outcome);
 }
 
 /// Everything beside the services.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Stations {
     begins: Time,
+    /// All queues, numbered as in the scenario.
+    core: Core,
+    /// When the core is called next because of the time alone.
+    wakes: Time,
+    woken: Vec<QueueId>,
     queues: Vec<Queue>,
-    tasks: Slab<Task>,
+    attempts: Slab<Attempt>,
+    /// The attempt of each task that is worked on.
+    running: BTreeMap<TaskId, u32>,
+    /// Tokens of tasks that have any.
+    tokens: BTreeMap<TaskId, (u32, u32)>,
     timers: Vec<Timer>,
     providers: Vec<Provider>,
     pools: Vec<Pool>,
@@ -96,13 +106,13 @@ impl Stations {
         if network.is_empty() {
             return Ok(None);
         }
-        let queue = |q: &crate::TaskQueue| {
+        let settings = network.queues.iter().map(|q| q.settings.clone()).collect();
+        let queue = |i: usize, q: &crate::TaskQueue| {
             let start_up = scenario.services[q.service].start_up.mean();
-            Queue::try_new(q, streams.stream(&format!("queue {}", q.name)), start_up, now)
-        };
-        let timer = |s: &crate::Schedule| {
-            let clock = Clock::try_new(s)?;
-            Ok(Timer { clock, queue: s.queue, tasks: s.tasks, misfire: s.misfire, pending: false })
+            let mate = |o: &crate::TaskQueue| q.holds_server && o.holds_server && o.service == q.service;
+            let mates = network.queues.iter().enumerate().filter(|(o, of)| *o == i || mate(of));
+            let mates = mates.map(|(o, _)| QueueId(o as u16)).collect();
+            Queue::try_new(q, mates, streams.stream(&format!("queue {}", q.settings.name)), start_up, now)
         };
         let provider = |p: &crate::Provider| Provider::try_new(p, streams.stream(&format!("provider {}", p.name)), now);
         let called = |calls: &crate::Calls| {
@@ -111,9 +121,14 @@ impl Stations {
         };
         Ok(Some(Box::new(Stations {
             begins: now,
-            queues: network.queues.iter().map(queue).collect::<Result<_, _>>()?,
-            tasks: Slab::default(),
-            timers: network.schedules.iter().map(timer).collect::<Result<_, SimError>>()?,
+            core: Core::new(settings, 1, Restored::default(), streams.stream("queues")),
+            wakes: Time::MAX,
+            woken: Vec::new(),
+            queues: network.queues.iter().enumerate().map(|(i, q)| queue(i, q)).collect::<Result<_, _>>()?,
+            attempts: Slab::default(),
+            running: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            timers: network.schedules.iter().map(|s| Timer::try_new(s, now)).collect::<Result<_, _>>()?,
             providers: network.providers.iter().map(provider).collect::<Result<_, _>>()?,
             pools: network.pools.iter().map(|p| Pool::new(p, now)).collect(),
             calls: network.calls.iter().map(called).collect::<Result<_, _>>()?,
@@ -124,48 +139,16 @@ impl Stations {
 
     /// Plans the first time of every schedule.
     pub(crate) fn begin(&mut self, host: &mut dyn Host) {
-        // A schedule that fires at the very beginning belongs to the run.
-        let before = self.begins.minus(Duration::from_nanos(1));
-        for (i, timer) in self.timers.iter().enumerate() {
-            if let Some(at) = timer.clock.after(before) {
-                host.plan(at, Next::Fires(i as u32));
-            }
-        }
+        (0..self.timers.len()).for_each(|i| self.plan_timer(i, Duration::ZERO, host));
     }
 
     /// Something that was planned happens. `away` tells until when the controller of a service is away.
     pub(crate) fn happens(&mut self, next: Next, away: &dyn Fn(usize) -> Option<Time>, host: &mut dyn Host) {
         match next {
             Next::Step(journey) => self.step(journey, host),
-            Next::Due(task) => self.due(task, host),
-            Next::Deadline(journey) => self.deadline(journey, host),
+            Next::Wake => self.wake(host),
             Next::Fires(i) => self.fires(i as usize, away, host),
-            Next::MakesUp(i) => {
-                self.timers[i as usize].pending = false;
-                self.scheduled(i as usize, host);
-            }
         }
-    }
-
-    fn fires(&mut self, i: usize, away: &dyn Fn(usize) -> Option<Time>, host: &mut dyn Host) {
-        if let Some(at) = self.timers[i].clock.after(host.now()) {
-            host.plan(at, Next::Fires(i as u32));
-        }
-        let timer = &mut self.timers[i];
-        match (away(self.queues[timer.queue].spec.service), timer.misfire) {
-            (None, _) => self.scheduled(i, host),
-            (Some(_), Misfire::Skip) => {}
-            (Some(_), Misfire::Once) if timer.pending => {}
-            (Some(until), Misfire::Once | Misfire::All) => {
-                timer.pending = true;
-                host.plan(until, Next::MakesUp(i as u32));
-            }
-        }
-    }
-
-    fn scheduled(&mut self, i: usize, host: &mut dyn Host) {
-        let (queue, tasks) = (self.timers[i].queue, self.timers[i].tasks);
-        (0..tasks).for_each(|_| self.comes(queue, (0, 0), host));
     }
 
     /// A request of a service was answered: it may have made tasks.
@@ -192,26 +175,40 @@ impl Stations {
 
     /// The controller's second has passed.
     pub(crate) fn tick(&mut self, now: Time) {
-        for queue in &mut self.queues {
-            if let Some(id) = queue.first() {
-                queue.note_age(now.since(self.tasks.get(id).ready));
-            }
-            queue.tick(now);
+        for (id, queue) in self.queues.iter_mut().enumerate() {
+            queue.note_age(self.core.oldest_age(QueueId(id as u16), Now::both(now)));
         }
     }
 
     /// What the autoscaler sees of the queues that a service works on.
     pub(crate) fn signals(&self, service: usize, now: Time) -> Vec<SignalObservation> {
-        let oldest = |q: &Queue| q.first().map(|id| now.since(self.tasks.get(id).ready));
-        self.queues.iter().filter(|q| q.spec.service == service).map(|q| q.signal(now, oldest(q))).collect()
+        let of = self.queues.iter().enumerate().filter(|(_, q)| q.spec.service == service);
+        of.map(|(id, q)| q.signal(&self.core, QueueId(id as u16), now)).collect()
     }
 
-    /// Writes what came of the stations.
-    pub(crate) fn finish(self, end: Time, outcome: &mut Outcome) {
-        debug_assert!(self.queues.iter().all(Queue::conserves_work), "every task is done, dead or in the queue");
-        let lasted = end.since(self.begins);
-        outcome.queues = self.queues.into_iter().map(|q| q.finish(end, lasted)).collect();
-        outcome.providers = self.providers.into_iter().map(|p| p.finish(end, lasted)).collect();
-        outcome.pools = self.pools.into_iter().map(|p| p.finish(end, lasted)).collect();
+    /// What came of the stations so far.
+    pub(crate) fn report(&self, now: Time) -> Report {
+        let lasted = now.since(self.begins);
+        let queue = |(id, q): (usize, &Queue)| q.report(&self.core.stats(QueueId(id as u16), Now::both(now)), now, lasted);
+        Report {
+            queues: self.queues.iter().enumerate().map(queue).collect(),
+            providers: self.providers.iter().map(|p| p.clone().finish(now, lasted)).collect(),
+            pools: self.pools.iter().map(|p| p.clone().finish(now, lasted)).collect(),
+        }
+    }
+}
+
+/// What came of the stations.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    queues: Vec<QueueOutcome>,
+    providers: Vec<ProviderOutcome>,
+    pools: Vec<PoolOutcome>,
+}
+
+impl Report {
+    /// Writes it down.
+    pub(crate) fn write(self, outcome: &mut Outcome) {
+        (outcome.queues, outcome.providers, outcome.pools) = (self.queues, self.providers, self.pools);
     }
 }

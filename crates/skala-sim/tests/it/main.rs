@@ -4,6 +4,7 @@ mod extremes;
 mod faults;
 mod fluid;
 mod laws;
+mod limits;
 mod measure;
 mod optimum;
 mod parts;

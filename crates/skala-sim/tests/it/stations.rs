@@ -5,9 +5,11 @@ use std::time::Duration;
 use expect_test::expect;
 use proptest::prelude::*;
 use skala_autoscaler::{MetricSpec, Policy, PolicySpec, QueueTarget, Text};
+use skala_queue::schedule::{Misfire, Overlap, ScheduleSettings, Timetable};
+use skala_queue::{QueueSettings, Retry};
 use skala_sim::{
-    Backoff, Calls, Dist, Fault, FaultKind, Misfire, Network, Outcome, Pool, PoolCall, Provider, ProviderCall, QueueOutcome,
-    Scenario, Schedule, TaskQueue, Timing,
+    Calls, Dist, Fault, FaultKind, Network, Outcome, Pool, PoolCall, Provider, ProviderCall, QueueOutcome, Scenario, Schedule,
+    TaskQueue,
 };
 use skala_types::{Replicas, Time};
 
@@ -15,22 +17,26 @@ use crate::support::{Listed, Poisson, arrival, run, scenario, service};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
+/// A queue with a few attempts, whose attempts end at their timeout without grace.
 pub(crate) fn queue(name: &str, per_replica: u32, task_time: Dist) -> TaskQueue {
+    let retry = Retry { initial: 30 * SECOND, max: 300 * SECOND, attempts: 5, losses: 3 };
     TaskQueue {
-        name: name.into(),
+        settings: QueueSettings { per_instance: Some(per_replica), retry, grace: Duration::ZERO, ..QueueSettings::new(name) },
         service: 0,
-        per_replica,
+        holds_server: false,
         share: 1.0,
         produced_by: Vec::new(),
         task_time,
         delay: Duration::ZERO,
-        timeout: Duration::from_secs(600),
         failures: 0.0,
-        attempts: 5,
-        backoff: Backoff { initial: Duration::from_secs(30), max: Duration::from_secs(300) },
-        most: 1_000_000,
         objective: None,
     }
+}
+
+/// The same with other promises.
+pub(crate) fn set(mut queue: TaskQueue, change: impl FnOnce(&mut QueueSettings)) -> TaskQueue {
+    change(&mut queue.settings);
+    queue
 }
 
 /// A worker of a fixed size that only works on a queue.
@@ -41,17 +47,30 @@ pub(crate) fn working(replicas: u32, queue: TaskQueue) -> Scenario {
     Scenario { network, ..scenario(7, worker) }
 }
 
+/// A schedule of the first queue.
+pub(crate) fn schedule(name: &str, timetable: Timetable, tasks: u32) -> Schedule {
+    let settings = ScheduleSettings {
+        name: name.into(),
+        timetable,
+        misfire: Misfire::Once,
+        catch_up: Duration::from_secs(86_400),
+        overlap: Overlap::Allow,
+        paused: false,
+    };
+    Schedule { settings, queue: 0, tasks, tenant: Text::default() }
+}
+
 pub(crate) fn provider(requests_per_minute: Option<f64>, time: Dist) -> Provider {
     Provider { name: "openai".into(), requests_per_minute, tokens_per_minute: None, burst: 1.0, in_flight: None, time }
 }
 
 pub(crate) fn calls_provider(tries: u32) -> ProviderCall {
-    let backoff = Backoff { initial: SECOND, max: Duration::from_secs(30) };
-    ProviderCall { provider: 0, per_request: 1.0, tokens: (500, 200), max_output: 500, tries, backoff }
+    let retry = Retry { initial: SECOND, max: 30 * SECOND, attempts: tries, losses: 0 };
+    ProviderCall { provider: 0, per_request: 1.0, tokens: (500, 200), max_output: 500, retry }
 }
 
 fn conserved(q: &QueueOutcome) {
-    assert_eq!(q.arrivals, q.done + q.dead + q.left, "{q:?}");
+    assert_eq!(q.arrivals, q.done + q.dead + q.cancelled + q.left, "{q:?}");
 }
 
 /// Mean wait of M/M/c by Erlang C, from the formula itself.
@@ -137,7 +156,10 @@ fn an_outage_fails_requests_after_their_tries_and_passes() {
 
 #[test]
 fn attempts_end_at_their_timeout_and_after_the_last_a_task_is_dead() {
-    let slow = TaskQueue { timeout: 5 * SECOND, attempts: 3, ..queue("jobs", 1, Dist::Constant { seconds: 60.0 }) };
+    let slow = set(queue("jobs", 1, Dist::Constant { seconds: 60.0 }), |s| {
+        s.timeout = 5 * SECOND;
+        s.retry.attempts = 3;
+    });
     let items = vec![arrival(Duration::ZERO)];
     let (outcome, _) = run(&working(1, slow), Listed::new(items, Some(1000 * SECOND)));
     let q = &outcome.queues[0];
@@ -163,13 +185,9 @@ fn a_schedule_fires_by_the_wall_clock_and_makes_up_for_what_it_missed() {
         // Two days before Berlin's clocks go forward; the trace lasts five days.
         s.interval = Duration::from_secs(600);
         s.begins = "2027-03-26T12:00:00Z".parse::<Time>().expect("a time");
-        s.network.schedules = vec![Schedule {
-            name: "night".into(),
-            timing: Timing::Cron { text: "0 2,3 * * *".into(), timezone: "Europe/Berlin".into() },
-            queue: 0,
-            tasks: 10,
-            misfire,
-        }];
+        let mut night = schedule("night", Timetable::cron("0 2,3 * * *", "Europe/Berlin").expect("sound"), 10);
+        night.settings.misfire = misfire;
+        s.network.schedules = vec![night];
         if away {
             let at = Duration::from_secs(12 * 3600);
             s.faults =
@@ -181,7 +199,7 @@ fn a_schedule_fires_by_the_wall_clock_and_makes_up_for_what_it_missed() {
     };
     // Five nights with 2 and 3 o'clock, one of them without 2 o'clock, which happens at 3: at the same moment.
     assert_eq!(fired(Misfire::Once, false), 90.0);
-    assert_eq!([Misfire::Skip, Misfire::Once, Misfire::All].map(|m| fired(m, true)), [70.0, 80.0, 90.0]);
+    assert_eq!([Misfire::Skip, Misfire::Once, Misfire::All(10)].map(|m| fired(m, true)), [70.0, 80.0, 90.0]);
 }
 
 #[test]
@@ -236,16 +254,14 @@ fn the_same_seed_gives_the_same_bytes() {
 fn everything(seed: u64, replicas: u32, rate: f64, failures: f64, quota: f64, connections: u32) -> Outcome {
     let mut s = scenario(seed, service(replicas, 3, Dist::Exponential { mean: 0.1 }));
     s.services[0].share = 0.5;
-    let jobs = TaskQueue {
-        share: 0.5,
-        failures,
-        attempts: 3,
-        timeout: 2 * SECOND,
-        most: 50,
-        ..queue("jobs", 2, Dist::Exponential { mean: 0.5 })
-    };
+    let jobs = set(queue("jobs", 2, Dist::Exponential { mean: 0.5 }), |s| {
+        s.retry.attempts = 3;
+        s.timeout = 2 * SECOND;
+        s.max_tasks = 50;
+    });
+    let jobs = TaskQueue { share: 0.5, failures, holds_server: true, ..jobs };
     let made = TaskQueue { share: 0.0, produced_by: vec![(0, 1.3)], delay: 3 * SECOND, ..jobs.clone() };
-    s.network.queues = vec![jobs, TaskQueue { name: "made".into(), ..made }];
+    s.network.queues = vec![jobs, set(made, |s| s.name = "made".into())];
     s.network.providers = vec![Provider { in_flight: Some(2), ..provider(Some(quota), Dist::Exponential { mean: 0.2 }) }];
     s.network.pools = vec![Pool { name: "main".into(), connections }];
     let pool = PoolCall { pool: 0, time: Dist::Exponential { mean: 0.05 } };
@@ -266,7 +282,8 @@ proptest! {
         let outcome = everything(seed, replicas, rate, failures, quota, connections);
         for q in &outcome.queues {
             prop_assert_eq!(q.arrivals, q.done + q.dead + q.left, "{:?}", q);
-            prop_assert!(q.attempts <= 3.0 * q.arrivals && q.failures <= q.attempts, "{:?}", q);
+            // Lost leases, at most three of a task, count apart.
+            prop_assert!(q.attempts <= 6.0 * q.arrivals && q.failures <= q.attempts, "{:?}", q);
             prop_assert!(q.left <= 50.0, "{:?}", q);
         }
         let (of, p, pool) = (&outcome.services[0], &outcome.providers[0], &outcome.pools[0]);
@@ -315,13 +332,13 @@ fn a_rag_backend_ingests_within_its_limits() {
         &format!("\n{}", log.lines.iter().filter(|l| l.contains("queueLength")).take(2).cloned().collect::<Vec<_>>().join("\n"));
     expect![[r#"
         Every arrival of the trace goes to web; the other services see none.
-        ingestion: 1594 came, 1533 done, 0 dead, 2689 attempts, 1144 limited, 0 timeouts, wait p95 41.9 s, most ready 97, busy 69 %
-        agents: 277 came, 259 done, 14 dead, 385 attempts, 116 limited, 2 timeouts, wait p95 8.2 s, most ready 5, busy 50 %
-        embeddings: 2852 of 4112 tries taken, 48 % of the quota
+        ingestion: 1588 came, 1523 done, 0 dead, 1955 attempts, 417 limited, 0 timeouts, wait p95 83.8 s, most ready 166, busy 47 %
+        agents: 276 came, 263 done, 10 dead, 359 attempts, 90 limited, 0 timeouts, wait p95 20.9 s, most ready 10, busy 35 %
+        embeddings: 2859 of 3366 tries taken, 48 % of the quota
         web: (2, 2) ready, 0 scale actions, Some(0) missed
-        worker: (1, 16) ready, 20 scale actions, None missed
+        worker: (1, 18) ready, 17 scale actions, None missed
         0.00 1 1 -> 2: queueLength(ingestion) 12 (target 10 per replica) wants 2
-        0.00 1 2 -> 3: queueLength(ingestion) 26 (target 10 per replica) wants 3"#]].assert_eq(&seen);
+        0.00 1 2 -> 3: queueLength(ingestion) 29 (target 10 per replica) wants 3"#]].assert_eq(&seen);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which path and method is which call.
 
+use std::borrow::Cow;
+
 use hyper::Method;
 
 /// What is asked for.
@@ -79,6 +81,35 @@ pub(crate) enum Found<'p> {
     Nothing,
 }
 
+/// A path without its percent encoding; `None` when it cannot be one of ours: `%2F` is no separator, and names have no slash.
+pub(crate) fn plain(path: &str) -> Option<Cow<'_, str>> {
+    if !path.contains('%') {
+        return Some(path.into());
+    }
+    let decoded = decode(path, false)?;
+    (decoded.matches('/').count() == path.matches('/').count()).then_some(decoded)
+}
+
+/// Text without its percent encoding; a form's plus signs are spaces.
+pub(crate) fn decode(text: &str, is_form: bool) -> Option<Cow<'_, str>> {
+    if !text.contains(['%', '+']) {
+        return Some(text.into());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' if is_form => b' ',
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok().map(Cow::from)
+}
+
 /// Finds the call of a request.
 pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Found<'p> {
     let mut others = Vec::new();
@@ -115,6 +146,25 @@ mod tests {
         assert_eq!(find(&Method::PUT, "/v1/tasks/01hm5k2v7q8r0"), Found::Methods(vec!["GET", "DELETE"]));
         for nothing in ["/", "/v1/tasks/", "/v1/tasks/a/b", "/v1/queues//tasks", "/v1/leases/", "/v2/tasks"] {
             assert_eq!(find(&Method::GET, nothing), Found::Nothing, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn text_is_decoded_and_what_is_no_text_refused() {
+        assert_eq!(decode("a%20b+c", true).as_deref(), Some("a b c"));
+        assert_eq!(decode("a%20b+c", false).as_deref(), Some("a b+c"));
+        assert_eq!(decode("plain", true).as_deref(), Some("plain"));
+        for bad in ["%", "%2", "%zz", "%ff"] {
+            assert_eq!(decode(bad, true), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_may_come_in_percent_encoding() {
+        assert_eq!(plain("/v1/queues/m%61il/tasks%3Abatch").as_deref(), Some("/v1/queues/mail/tasks:batch"));
+        assert_eq!(plain("/v1/queues/%C3%A4/tasks").as_deref(), Some("/v1/queues/ä/tasks"));
+        for strange in ["/v1%2Ftasks", "/v1/tasks/a%2fwhy", "/v1/tasks/%", "/v1/tasks/%ff"] {
+            assert_eq!(plain(strange), None, "{strange}");
         }
     }
 

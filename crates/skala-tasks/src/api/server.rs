@@ -19,7 +19,7 @@ use super::calls;
 use super::guard;
 use super::problem::Problem;
 use super::receive::Receiver;
-use super::routes::{Call, Found, find};
+use super::routes::{Call, Found, find, plain};
 use crate::{StartError, Tasks};
 
 /// Longest head of a request, in bytes.
@@ -156,7 +156,8 @@ async fn answer(context: &Context, peer: SocketAddr, request: Request<Incoming>)
 
 async fn call(context: &Context, tasks: &Arc<Tasks>, peer: SocketAddr, request: Request<Incoming>) -> Result<Answer, Problem> {
     let uri = request.uri().clone();
-    let (call, part) = match find(request.method(), uri.path()) {
+    let Some(plain) = plain(uri.path()) else { return Err(Problem::no_path(uri.path())) };
+    let (call, part) = match find(request.method(), &plain) {
         Found::Call(call, part) => (call, part),
         Found::Methods(methods) => return Err(Problem::methods(&methods)),
         Found::Nothing => return Err(Problem::no_path(uri.path())),

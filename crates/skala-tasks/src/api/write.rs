@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use skala_queue::{After, Extended, Parent, Phase, QueueSettings, QueueStats, Stop, TaskId, Waiting, When, Why};
+use skala_queue::{After, Extended, Parent, Parked, Phase, QueueSettings, QueueStats, Stop, TaskId, Waiting, When, Why};
 use skala_types::{Text, Time};
 
 use super::quantity::amount;
@@ -210,7 +210,7 @@ fn put_text(doc: &mut Map<String, Value>, name: &str, text: &Text) {
 }
 
 /// A queue: its numbers, and the settings that explain them.
-pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats) -> Value {
+pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats, ceilings: &[Parked]) -> Value {
     let mut doc = Map::new();
     doc.insert("name".into(), settings.name.as_str().into());
     for (name, count) in [
@@ -240,6 +240,8 @@ pub(crate) fn queue(settings: &QueueSettings, stats: &QueueStats) -> Value {
     put(&mut doc, "completionsPerSecond", stats.completion_rate.map(Value::from));
     put(&mut doc, "meanAttemptSeconds", stats.mean_attempt.map(|mean| mean.as_secs_f64().into()));
     doc.insert("spent".into(), amount(stats.spent).into());
+    let ceiling = |c: &Parked| json!({"text": c.text, "until": c.until.to_string(), "tasks": c.tasks});
+    put(&mut doc, "ceilings", (!ceilings.is_empty()).then(|| ceilings.iter().map(ceiling).collect()));
     doc.insert("maxTasks".into(), settings.max_tasks.into());
     doc.insert("maxBody".into(), settings.max_body.into());
     doc.insert("leaseSeconds".into(), settings.lease.as_secs_f64().into());

@@ -9,13 +9,16 @@
 
 pub mod command;
 mod ending;
+mod figures;
 mod keep;
 pub mod push;
+mod quantity;
 mod result;
 mod settle;
 mod source;
 
 pub use ending::{Ending, LONGEST_RESULT};
+pub use figures::Deliveries;
 pub use source::Source;
 
 use skala_types::{ReplicaId, Text};

@@ -15,6 +15,7 @@ use skala_queue::{Ack, Cause, LeaseError, MOST_AT_ONCE, Nack};
 use tokio::sync::{Notify, mpsc};
 
 use crate::deliver::ending::death;
+use crate::deliver::figures::Figures;
 use crate::deliver::keep::Hold;
 use crate::deliver::{Ending, Source};
 use crate::{Each, TasksError};
@@ -37,13 +38,13 @@ pub(crate) struct Settled {
 pub(crate) type Endings = mpsc::Sender<Settled>;
 
 /// Starts to settle; it ends when the last sender is dropped. `wake` is notified whenever places fell free.
-pub(crate) fn start<S: Source>(source: Arc<S>, wake: Arc<Notify>) -> Endings {
+pub(crate) fn start<S: Source>(source: Arc<S>, wake: Arc<Notify>, figures: Arc<Figures>) -> Endings {
     let (endings, inbox) = mpsc::channel(WAITING);
-    tokio::spawn(run(source, inbox, wake));
+    tokio::spawn(run(source, inbox, wake, figures));
     endings
 }
 
-async fn run<S: Source>(source: Arc<S>, mut inbox: mpsc::Receiver<Settled>, wake: Arc<Notify>) {
+async fn run<S: Source>(source: Arc<S>, mut inbox: mpsc::Receiver<Settled>, wake: Arc<Notify>, figures: Arc<Figures>) {
     let mut batches = FuturesUnordered::new();
     let mut batch = Vec::with_capacity(MOST_AT_ONCE);
     loop {
@@ -52,6 +53,7 @@ async fn run<S: Source>(source: Arc<S>, mut inbox: mpsc::Receiver<Settled>, wake
                 if count == 0 {
                     break;
                 }
+                batch.iter().for_each(|settled| figures.count(&settled.ending));
                 let mut settling = Box::pin(settle(Arc::clone(&source), std::mem::take(&mut batch)));
                 let is_done = poll_fn(|context| Poll::Ready(settling.as_mut().poll(context).is_ready())).await;
                 if !is_done {

@@ -31,6 +31,7 @@ const QUEUE: &[QueueMetric] = &[
     ("skala_tasks_attempts_total", "Attempts that began", "counter", |s| s.attempts as f64),
     ("skala_tasks_attempts_failed_total", "Attempts that failed", "counter", |s| s.failed as f64),
     ("skala_tasks_leases_lost_total", "Leases that were lost", "counter", |s| s.lost as f64),
+    ("skala_tasks_spent_total", "Money that attempts cost, in the platform's currency", "counter", |s| s.spent as f64 / 1e6),
     ("skala_tasks_stale_total", "Workers' calls refused for a stale lease", "counter", |s| s.stale as f64),
 ];
 

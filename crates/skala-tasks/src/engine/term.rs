@@ -151,6 +151,8 @@ impl Term {
         if inner.giving && self.is_sure(inner) {
             self.serve(inner, now);
         }
+        let is_watched = !self.shared.watches.is_empty();
+        inner.core.moved().filter(|_| is_watched).for_each(|id| self.shared.watches.tell(id));
         let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
         if next < self.wake_at.load(Ordering::Relaxed) {
             self.shared.timer.notify_one();

@@ -6,6 +6,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod deliver;
+mod fidelity;
 mod full;
 mod layered;
 mod queues;

@@ -17,6 +17,7 @@ mod status;
 mod ticket;
 mod work;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct TaskSide {
     ticket: ticket::Key,
     /// Taken when they are stopped.
     deliverers: Mutex<Deliverers>,
+    /// Whether the server ends because it was asked to.
+    is_stopping: AtomicBool,
 }
 
 /// A queue of the platform, and its number in the server.
@@ -95,8 +98,19 @@ impl TaskSide {
         }
     }
 
+    /// Completes with the reason when the store cannot be used any longer: this process must end then, and leave the lead to others.
+    pub async fn broken(&self) -> String {
+        let mut role = self.tasks.role();
+        let stopped = role.wait_for(|role| matches!(role, Role::Stopped(_))).await.map(|role| role.clone());
+        match stopped {
+            Ok(Role::Stopped(why)) if !self.is_stopping.load(Ordering::Acquire) => why,
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Ends in order: nothing new is given out, running attempts finish within `grace`, the rest is handed back and written down.
     pub async fn stop(&self, grace: Duration) {
+        self.is_stopping.store(true, Ordering::Release);
         let deliverers = std::mem::take(&mut *self.deliverers.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(schedules) = deliverers.schedules {
             schedules.stop();

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, anyhow};
@@ -61,7 +62,8 @@ pub async fn start(
     let queues: Vec<Routed> = all.into_iter().map(|queue| routed(queue, &tasks)).collect();
     let deliverers = deliverers(platform, folder, &tasks, &queues, stations)?;
     let ticket = ticket::Key::open(&store.with_extension("key")).context("the key of the addresses of answers to come")?;
-    Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers: Mutex::new(deliverers) })))
+    let deliverers = Mutex::new(deliverers);
+    Ok(Some(Arc::new(TaskSide { tasks, queues, celery, ticket, deliverers, is_stopping: AtomicBool::new(false) })))
 }
 
 /// Where tasks are kept.

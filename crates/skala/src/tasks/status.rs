@@ -1,9 +1,11 @@
 //! Queues in `skala status`.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use skala_console::views::QueueStatus;
 use skala_spec::Delivery;
+use skala_tasks::deliver::Deliveries;
 
 use super::{Routed, TaskSide};
 
@@ -49,6 +51,17 @@ impl TaskSide {
             }
         };
         self.queues.iter().filter(|routed| !routed.queue.hidden).map(one).collect()
+    }
+}
+
+impl TaskSide {
+    /// What became of attempts: how they are made, by whom, and the numbers.
+    pub fn deliveries(&self) -> Vec<(&'static str, String, Deliveries)> {
+        let deliverers = self.deliverers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pushes = deliverers.pushes.iter().map(|push| ("push", push.service().to_string(), push.figures()));
+        let name = |id| self.queues.iter().find(|q| q.id == Some(id)).map_or_else(String::new, |q| q.name().to_owned());
+        let commands = deliverers.commands.iter().map(|c| ("command", name(c.queue()), c.figures()));
+        pushes.chain(commands).collect()
     }
 }
 

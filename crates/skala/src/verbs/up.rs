@@ -57,11 +57,12 @@ async fn foreground(options: Options) -> Outcome {
             _ = interrupt.recv() => {}
         }
     };
-    if engine.stop(again).await {
-        Ok(())
-    } else {
-        Err(Exit::new(FAILED, "some replicas had to be killed", "skala events tells which"))
+    let is_clean = engine.stop(again).await;
+    if let Some(why) = shared.failure.get() {
+        let help = "what was acknowledged is in the store: once the cause is gone, `skala up` goes on with it";
+        return Err(Exit::new(FAILED, format!("the store of tasks cannot be used any longer: {why}"), help));
     }
+    if is_clean { Ok(()) } else { Err(Exit::new(FAILED, "some replicas had to be killed", "skala events tells which")) }
 }
 
 /// Starts the same command without `--detach` in a session of its own and waits until it is ready.

@@ -20,7 +20,7 @@ use skala_queue::{QueueId, QueueSettings, TaskId};
 use super::answer::{Answer, document, json as json_answer, typed};
 use super::problem::Problem;
 use super::receive::Received;
-use super::routes::Call;
+use super::routes::{Call, decode};
 use super::server::Context;
 use crate::{Role, Tasks, TasksError};
 
@@ -127,31 +127,11 @@ impl Asked<'_> {
                 let Some(name) = known.iter().find(|k| **k == name) else {
                     return Err(Problem::field(name, format!("is not a parameter here; there are {}", known.join(", "))));
                 };
-                let value = decode(value).ok_or_else(|| Problem::field(*name, "is not text in percent encoding"))?;
+                let value = decode(value, true).ok_or_else(|| Problem::field(*name, "is not text in percent encoding"))?;
                 Ok((*name, value))
             })
             .collect()
     }
-}
-
-/// Text without its percent encoding.
-fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains(['%', '+']) {
-        return Some(text.into());
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(out).ok().map(Cow::from)
 }
 
 /// Changes of single letters that lead from one text to another (Levenshtein).
@@ -172,15 +152,6 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn queries_are_decoded_and_bad_ones_refused() {
-        assert_eq!(decode("a%20b+c").as_deref(), Some("a b c"));
-        assert_eq!(decode("plain").as_deref(), Some("plain"));
-        for bad in ["%", "%2", "%zz", "%ff"] {
-            assert_eq!(decode(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn the_distance_counts_letters() {

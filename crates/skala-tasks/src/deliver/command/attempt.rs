@@ -45,6 +45,7 @@ pub(super) async fn make(
     limits: Limits,
     now: Now,
 ) -> io::Result<Option<Ending>> {
+    let begun = Instant::now();
     let mut child = forker.start(prepare(settings, job, now)).await?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = stdout.zip(stderr).ok_or_else(|| io::Error::other("a process without pipes"))?;
@@ -72,7 +73,8 @@ pub(super) async fn make(
         }
     };
     let (status, told) = ended?;
-    Ok(judge(status, told, &output))
+    let wall = now.wall + begun.elapsed();
+    Ok(judge(status, told, &output, wall))
 }
 
 fn prepare(settings: &CommandSettings, job: &Job, now: Now) -> std::process::Command {

@@ -2,7 +2,7 @@
 //!
 //! Decides: nothing about tasks; how many processes run is the queue's `concurrency`.
 //! Invariants: no process outlives its attempt by more than the grace, nor skala.
-//! Tested: `tests/it/command.rs`.
+//! Tested: `tests/it/deliver/command.rs`.
 
 mod attempt;
 mod exit;
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use self::attempt::Limits;
 use self::fork::Forker;
+use super::figures::{Deliveries, Figures};
 use super::keep::{Hold, Keeper};
 use super::settle::{self, Endings, Settled};
 use super::{Ending, Source};
@@ -60,6 +61,8 @@ impl std::fmt::Debug for CommandSettings {
 #[derive(Debug)]
 pub struct Commands {
     keeper: Arc<Keeper>,
+    queue: QueueId,
+    figures: Arc<Figures>,
     stop: Arc<Stop>,
     runner: JoinHandle<()>,
     keeping: JoinHandle<()>,
@@ -81,21 +84,32 @@ impl Commands {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a command needs at least a program"));
         }
         let (keeper, stop) = (Arc::new(Keeper::default()), Arc::new(Stop::default()));
+        let (figures, queue) = (Arc::new(Figures::default()), settings.queue);
         let shared = Shared {
             forker: Forker::new(Handle::current())?,
-            endings: settle::start(Arc::clone(&source), Arc::clone(&stop.wake)),
+            endings: settle::start(Arc::clone(&source), Arc::clone(&stop.wake), Arc::clone(&figures)),
             running: AtomicUsize::new(0),
             source: Arc::clone(&source),
             settings,
         };
         let runner = tokio::spawn(run(Arc::new(shared), Arc::clone(&keeper), Arc::clone(&stop)));
         let keeping = tokio::spawn(Arc::clone(&keeper).run(source));
-        Ok(Commands { keeper, stop, runner, keeping })
+        Ok(Commands { keeper, queue, figures, stop, runner, keeping })
     }
 
     /// Processes that run, or whose end is not on disk yet.
     pub fn running(&self) -> usize {
         self.keeper.len()
+    }
+
+    /// What became of its attempts.
+    pub fn figures(&self) -> Deliveries {
+        self.figures.read(self.keeper.len())
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> QueueId {
+        self.queue
     }
 
     /// Begins nothing new, and waits up to `grace` for what runs; the rest gets SIGTERM, then SIGKILL, and is handed back.
@@ -158,8 +172,10 @@ async fn attempt<S: Source>(shared: Arc<Shared<S>>, job: Job, mut hold: Hold) {
             Some(Ending::Unbegun)
         }
     };
-    if matches!(&ending, Some(Ending::Failed { death, .. }) if death.cause == Cause::Limited) {
-        source.slow(job.leased.queue, None);
+    if let Some(Ending::Failed { death, retry_after, .. }) = &ending
+        && death.cause == Cause::Limited
+    {
+        source.slow(job.leased.queue, *retry_after);
     }
     shared.running.fetch_sub(1, Ordering::AcqRel);
     if let Some(ending) = ending {

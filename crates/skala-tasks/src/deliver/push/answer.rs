@@ -15,6 +15,7 @@ use skala_queue::Cause;
 use skala_types::Time;
 
 use crate::deliver::ending::{Ending, LONGEST_RESULT, death};
+use crate::deliver::quantity::{micros, pause};
 use crate::deliver::result;
 
 /// Statuses that the same request gets again: malformed, wrong method, gone, too large, wrong type, invalid, head too large, not
@@ -22,8 +23,6 @@ use crate::deliver::result;
 const NEVER: [u16; 9] = [400, 405, 410, 413, 414, 415, 422, 431, 501];
 /// Bytes of a failed answer's body that are kept in the message.
 const TOLD: usize = 1024;
-/// Longest pause that an answer may ask for; a longer one is cut to it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// What an attempt cost, in the platform's currency: `0.0021`.
 const COST: &str = "skala-cost";
 /// Whether a failed attempt is worth another: `yes` or `no`.
@@ -93,25 +92,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// Whole seconds or an HTTP date (RFC 9110, section 10.2.3).
-fn pause(text: &str, wall: Time) -> Option<Duration> {
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?;
-            let nanos = u64::try_from(date.timestamp().as_nanosecond()).ok()?;
-            Time::from_nanos(nanos).since(wall)
-        }
-    };
-    Some(wait.min(LONGEST_PAUSE))
-}
-
-/// Money as a decimal number of the platform's currency, in micros.
-fn micros(text: &str) -> Option<u64> {
-    let number = text.split_ascii_whitespace().next()?.parse::<f64>().ok()?;
-    (0.0..1e9).contains(&number).then(|| (number * 1e6).round() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,22 +137,6 @@ mod tests {
         ];
         for (got, want) in rows {
             assert_eq!(got, want);
-        }
-    }
-
-    #[test]
-    fn costs_are_decimal_and_never_negative() {
-        let rows = [
-            ("0.0021", Some(2100)),
-            ("1 EUR", Some(1_000_000)),
-            ("0", Some(0)),
-            ("-1", None),
-            ("NaN", None),
-            ("", None),
-            ("1e99", None),
-        ];
-        for (text, want) in rows {
-            assert_eq!(micros(text), want, "{text}");
         }
     }
 

@@ -22,11 +22,13 @@ use std::time::Duration;
 use skala_balance::EndpointState;
 use skala_queue::{MOST_AT_ONCE, QueueId};
 use skala_runtime::{Endpoint, Station};
+use skala_types::ServiceName;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use self::lane::Attempt;
 use self::shared::{Lanes, Shared};
+use super::figures::{Deliveries, Figures};
 use super::keep::Keeper;
 use super::{Source, instance, settle, worker_name};
 use crate::{Job, TakeAsk};
@@ -47,7 +49,9 @@ pub struct PushRoute {
 #[derive(Debug)]
 pub struct Push {
     state: Arc<State>,
+    service: ServiceName,
     keeper: Arc<Keeper>,
+    figures: Arc<Figures>,
     lanes: Arc<Lanes>,
     pusher: JoinHandle<()>,
     others: [JoinHandle<()>; 2],
@@ -67,7 +71,8 @@ impl Push {
     /// Starts to deliver. Must be called within a tokio runtime.
     pub fn start<S: Source>(source: Arc<S>, station: Arc<Station>, routes: Vec<PushRoute>) -> Push {
         let wake = Arc::new(Notify::new());
-        let endings = settle::start(Arc::clone(&source), Arc::clone(&wake));
+        let (figures, service) = (Arc::new(Figures::default()), station.name().clone());
+        let endings = settle::start(Arc::clone(&source), Arc::clone(&wake), Arc::clone(&figures));
         let lanes = Arc::new(Lanes::default());
         let shared = Arc::new(Shared { source: Arc::clone(&source), endings, lanes: Arc::clone(&lanes) });
         let state =
@@ -77,7 +82,7 @@ impl Push {
         let pusher = tokio::spawn(pusher.run());
         let keeping = tokio::spawn(Arc::clone(&keeper).run(Arc::clone(&source)));
         let waking = tokio::spawn(pass_wakes(source, Arc::clone(&state)));
-        Push { state, keeper, lanes, pusher, others: [keeping, waking] }
+        Push { state, service, keeper, figures, lanes, pusher, others: [keeping, waking] }
     }
 
     /// Replaces the queues.
@@ -90,6 +95,16 @@ impl Push {
     /// Attempts that run, or whose end is not on disk yet.
     pub fn running(&self) -> usize {
         self.keeper.len()
+    }
+
+    /// What became of its attempts.
+    pub fn figures(&self) -> Deliveries {
+        self.figures.read(self.keeper.len())
+    }
+
+    /// The service.
+    pub fn service(&self) -> &ServiceName {
+        &self.service
     }
 
     /// Begins nothing new, and waits up to `grace` for what runs; the rest is broken off and handed back.

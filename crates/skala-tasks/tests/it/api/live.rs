@@ -98,8 +98,8 @@ fn events_tell_progress_and_end_then_the_stream_ends() {
     let id = server.enqueue("mail", "{}");
     let mut stream = Client::connect(server.at());
     stream.send(format!("GET /v1/tasks/{id}/events HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
-    assert!(stream.read_head().expect("a head").contains("text/event-stream"));
     let mut seen = String::new();
+    read_until(&mut stream, &mut seen, "text/event-stream");
     read_until(&mut stream, &mut seen, "event: state");
     let taken = server.take("mail", 1);
     read_until(&mut stream, &mut seen, "\"leased\"");
@@ -108,6 +108,28 @@ fn events_tell_progress_and_end_then_the_stream_ends() {
     server.post("/v1/leases/ack", &one(&taken[0], "")).expect(200);
     let rest = String::from_utf8_lossy(&stream.read_to_end().expect("it ends")).into_owned();
     assert!(rest.contains("event: end") && rest.contains("\"done\""), "{rest}");
+    server.stop();
+}
+
+#[test]
+fn events_tell_that_a_delayed_task_fell_due() {
+    let server = Server::start(vec![queue("mail")]);
+    let id = server.enqueue("mail", r#"{"delay":"300ms"}"#);
+    let mut stream = Client::connect(server.at());
+    stream.send(format!("GET /v1/tasks/{id}/events HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+    let mut seen = String::new();
+    read_until(&mut stream, &mut seen, "\"ready\"");
+    assert!(seen.contains("\"delayed\""), "{seen}");
+    server.stop();
+}
+
+#[test]
+fn paths_may_come_in_percent_encoding() {
+    let server = Server::start(vec![queue("mail")]);
+    let id = server.post("/v1/queues/m%61il/tasks%3Abatch", r#"{"tasks":[{}]}"#).expect(201)["tasks"][0]["id"].clone();
+    let id = id.as_str().expect("an id");
+    assert_eq!(server.get(&format!("/v1/tasks/%{:02x}{}", id.as_bytes()[0], &id[1..])).expect(200)["id"], id);
+    server.get("/v1/queues/ma%2Fil").expect(404);
     server.stop();
 }
 

@@ -65,6 +65,7 @@ async fn each_end_of_a_process_has_its_meaning() {
     check("echo first >&2; echo last >&2; exit 3", expect![[r#"1 Failed: exit code 3 ["first", "last"]"#]]).await;
     check("exit 65", expect!["1 Rejected: exit code 65: its input is wrong"]).await;
     check("exit 75", expect!["1 Limited: exit code 75: try again later"]).await;
+    check("echo why >&2; echo Skala-Retry: no >&2; exit 3", expect![[r#"1 Rejected: exit code 3 ["why"]"#]]).await;
     check("kill -KILL $$", expect!["1 Lost: killed by SIGKILL (out of memory?)"]).await;
     check("kill -SEGV $$", expect!["1 Lost: killed by SIGSEGV"]).await;
     check("exit 137", expect!["1 Lost: exit code 137: SIGKILL (out of memory?)"]).await;

@@ -27,12 +27,15 @@ pub fn render(out: &mut String, all: &[Stations]) {
 }
 
 fn queue(q: &QueueOutcome) -> String {
+    let some = |count: f64, what: &str| if count > 0.0 { format!(", {} {what}", words::count(count)) } else { String::new() };
     format!(
-        "{} tasks: {} done, {} dead, {} left, {} refused; wait p95 {}, worst {}; {} attempts, {} failed; busy {}",
+        "{} tasks: {} done, {} dead{}, {} left{}, {} refused; wait p95 {}, worst {}; {} attempts, {} failed; busy {}",
         words::count(q.arrivals),
         words::count(q.done),
         words::count(q.dead),
+        some(q.expired, "of them too late"),
         words::count(q.left),
+        some(q.cancelled, "called off"),
         words::count(q.refused),
         words::seconds(q.wait.p95),
         words::seconds(q.worst_wait),

@@ -50,6 +50,12 @@ fn rows(found: &Value) {
         ]);
     }
     say(&t.to_string());
+    for q in found["queues"].as_array().into_iter().flatten() {
+        for ceiling in q["ceilings"].as_array().into_iter().flatten() {
+            let [tasks, why, until] = ["tasks", "text", "until"].map(|name| text(ceiling, name));
+            say(&format!("{}: {tasks} tasks are parked until {until}: {why}", text(q, "name")));
+        }
+    }
 }
 
 /// What is out of the ordinary.

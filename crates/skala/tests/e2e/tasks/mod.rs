@@ -5,6 +5,7 @@ mod kill;
 mod offload;
 mod pull;
 mod push;
+mod store;
 mod verbs;
 
 use std::path::Path;

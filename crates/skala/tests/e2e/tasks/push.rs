@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
-use skala_testkit::skala::PATIENCE;
+use skala_testkit::skala::{PATIENCE, get};
 use skala_testkit::wait::until;
 
 use super::{await_done, batch, effects, ids, pushed, queue};
@@ -28,6 +28,13 @@ fn a_full_queue_brings_replicas_and_an_empty_one_ends_them() {
     until("no replica is left", PATIENCE, || skala.replicas("worker").is_empty().then_some(()));
     assert!(!skala.events("worker", "scaled").is_empty());
     assert!(!skala.events("worker", "alarm").is_empty(), "50 tasks are more than 20");
+    let again = &skala.json(&["replay"])["services"]["worker"];
+    assert!(again["decisions"].as_u64() > Some(0), "{again}");
+    assert_eq!(again["different"], 0, "decisions by queues are taken again byte for byte: {again}");
+    let metrics = get(skala.admin(), "/metrics").text();
+    let metrics = crate::prom::Metrics::parse(&metrics).unwrap();
+    let made = |end: &str| metrics.value_of("skala_tasks_attempts_made_total", &[("way", "push"), ("of", "worker"), ("end", end)]);
+    assert_eq!((made("done"), made("failed")), (50.0, 0.0));
     skala.down();
 }
 
