@@ -22,7 +22,8 @@ pub enum Change {
     Update(TaskId, Progressed),
     /// A task has ended. Its row, body and result are kept until then.
     Finish(Box<Ended>),
-    /// A dead or cancelled task begins anew: back from the ended ones, with this much done before.
+    /// A dead or cancelled task begins anew: back from the ended ones, with this much done before. Its row says from then on that it is
+    /// due when [`Progressed::due`] says, and does not expire.
     Revive(TaskId, Progressed),
     /// A task is forgotten, ended or not.
     Delete(TaskId),

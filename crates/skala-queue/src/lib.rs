@@ -22,8 +22,8 @@ pub use crate::core::{
 pub use change::{Account, Change, Ended, Firing, FiringOutcome, Owner, Progressed, Restored, Row, ScheduleRow, StoredKey};
 pub use ids::{Fence, Now, ParseTaskIdError, QueueId, Seq, TaskId};
 pub use settings::{
-    Alarm, Ceiling, CeilingOf, Durability, Keep, LONGEST_NAME, LONGEST_TIMEOUT, MOST_AT_ONCE, MOST_CHILDREN, MOST_KEYS,
-    MOST_PARENTS, PRIORITIES, Per, QueueSettings, Rate, Retry,
+    Alarm, Ceiling, CeilingOf, Durability, Keep, LONGEST_NAME, LONGEST_PATH, LONGEST_TIMEOUT, MOST_AT_ONCE, MOST_CHILDREN,
+    MOST_HEADER_BYTES, MOST_KEYS, MOST_PARENTS, PRIORITIES, Per, QueueSettings, Rate, Retry,
 };
 pub use task::{
     After, Cause, Death, Holds, Key, LONGEST_MESSAGE, Label, MOST_LOG_LINES, NewTask, Occurrence, Parent, Phase, When,

@@ -22,6 +22,10 @@ pub const MOST_PARENTS: usize = 1024;
 pub const MOST_CHILDREN: usize = 10_000;
 /// Longest key, name of a tenant, or progress, in bytes.
 pub const LONGEST_NAME: usize = 512;
+/// Longest path of a request, query included, in bytes.
+pub const LONGEST_PATH: usize = 16 << 10;
+/// Bytes of the headers that a task carries, names and values together.
+pub const MOST_HEADER_BYTES: usize = 32 << 10;
 /// Longest attempt.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 

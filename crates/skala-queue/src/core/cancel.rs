@@ -66,6 +66,10 @@ impl Core {
         if self.tasks.find(row.id).is_some() {
             return Err(Refusal::Value { field: "id", reason: format!("task {} has not ended", row.id) });
         }
+        // What the caller looked at may be out of date: it began anew since, and came to an end.
+        if self.recent.get(row.id).is_some_and(|last| last.ended == Some(Phase::Done)) {
+            return Err(Refusal::Value { field: "id", reason: format!("task {} is done", row.id) });
+        }
         let most = self.of(queue).settings.max_tasks;
         if self.of(queue).unfinished() >= most as u64 {
             let name = self.of(queue).settings.name.clone();

@@ -11,8 +11,8 @@ use skala_types::Time;
 use super::slab::{HeldKey, NONE, Task};
 use super::{Answer, Change, Core, Enqueued, NewTask, Now, QueueId, Refusal, Row, TaskId};
 use crate::{
-    After, Holds, LONGEST_NAME, LONGEST_TIMEOUT, MOST_AT_ONCE, MOST_CHILDREN, MOST_KEYS, MOST_PARENTS, PRIORITIES, Parent, Phase,
-    Progressed, StoredKey,
+    After, Holds, LONGEST_NAME, LONGEST_PATH, LONGEST_TIMEOUT, Label, MOST_AT_ONCE, MOST_CHILDREN, MOST_HEADER_BYTES, MOST_KEYS,
+    MOST_PARENTS, PRIORITIES, Parent, Phase, Progressed, StoredKey,
 };
 
 /// Milliseconds from the Unix epoch to 2020, where ids begin.
@@ -79,8 +79,10 @@ impl Core {
         let mut keys: Vec<(u128, usize)> = Vec::new();
         let mut adds: Vec<Adds> = Vec::new();
         for (place, task) in tasks.iter().enumerate() {
-            let fate = self.fate(place, task, &keys, now).map_err(|refusal| (place, refusal))?;
+            let fate = self.fate(task, &keys, now).map_err(|refusal| (place, refusal))?;
             if let Fate::New(hash) = fate {
+                // One that is known by its key need not know its parents any more.
+                task.after.iter().try_for_each(|after| self.check_parent(&fates, after)).map_err(|refusal| (place, refusal))?;
                 keys.extend(hash.map(|hash| (hash, place)));
                 if let Err(refusal) = self.room(&mut adds, task.queue, hash.is_some(), now) {
                     self.of(task.queue).totals.refused += tasks.len() as u64;
@@ -92,8 +94,8 @@ impl Core {
         Ok(fates)
     }
 
-    fn fate(&mut self, place: usize, task: &NewTask, keys: &[(u128, usize)], now: Now) -> Result<Fate, Refusal> {
-        self.check(place, task)?;
+    fn fate(&mut self, task: &NewTask, keys: &[(u128, usize)], now: Now) -> Result<Fate, Refusal> {
+        self.check(task)?;
         let Some(key) = &task.key else { return Ok(Fate::New(None)) };
         let hash = self.keys.hash(task.queue, &task.tenant, &key.text);
         if let Some(id) = self.keys.holder(hash, now.wall) {
@@ -104,7 +106,7 @@ impl Core {
     }
 
     /// Whether the values of a task are in their ranges.
-    fn check(&self, place: usize, task: &NewTask) -> Result<(), Refusal> {
+    fn check(&self, task: &NewTask) -> Result<(), Refusal> {
         let queue = self.queues.get(usize::from(task.queue.0)).filter(|q| !q.gone).ok_or(Refusal::NoQueue)?;
         let settings = &queue.settings;
         if task.body.len() > settings.max_body {
@@ -119,24 +121,27 @@ impl Core {
         let key_length = task.key.as_ref().map_or(1, |k| k.text.len());
         bound("key", (1..=LONGEST_NAME).contains(&key_length), || format!("1 to {LONGEST_NAME} bytes"))?;
         bound("after", task.after.len() <= MOST_PARENTS, || format!("at most {MOST_PARENTS} tasks"))?;
-        task.after.iter().try_for_each(|after| self.check_parent(place, after))
+        check_label(&task.label)
     }
 
-    fn check_parent(&self, place: usize, after: &After) -> Result<(), Refusal> {
-        match after.task {
-            Parent::Place(parent) if usize::from(parent) < place => Ok(()),
-            Parent::Place(parent) => {
-                Err(Refusal::NoParent(format!("at place {parent} of the batch, which does not come before")))
-            }
-            Parent::Id(id) => {
-                let Some(slot) = self.tasks.find(id) else {
-                    let ended = self.recent.get(id).is_some_and(|last| last.ended.is_some());
-                    return if ended { Ok(()) } else { Err(Refusal::NoParent(id.to_string())) };
-                };
-                let has_room = self.tasks[slot].children().len() + MOST_AT_ONCE <= MOST_CHILDREN;
-                bound("after", has_room, || format!("more than {MOST_CHILDREN} tasks wait for {id}"))
-            }
-        }
+    /// Whether it is known how a parent stands; `fates` are those of the tasks before in the batch.
+    fn check_parent(&self, fates: &[Fate], after: &After) -> Result<(), Refusal> {
+        let id = match after.task {
+            Parent::Id(id) => id,
+            Parent::Place(place) => match fates.get(usize::from(place)) {
+                Some(Fate::Known(id)) => *id,
+                Some(Fate::New(_) | Fate::Same(_)) => return Ok(()),
+                None => {
+                    return Err(Refusal::NoParent(format!("at place {place} of the batch, which does not come before")));
+                }
+            },
+        };
+        let Some(slot) = self.tasks.find(id) else {
+            let ended = self.recent.get(id).is_some_and(|last| last.ended.is_some());
+            return if ended { Ok(()) } else { Err(Refusal::NoParent(id.to_string())) };
+        };
+        let has_room = self.tasks[slot].children().len() + MOST_AT_ONCE <= MOST_CHILDREN;
+        bound("after", has_room, || format!("more than {MOST_CHILDREN} tasks wait for {id}"))
     }
 
     /// Whether the queue has room for one more.
@@ -299,6 +304,49 @@ fn put_more(task: &mut Task, row: &Row) {
     }
 }
 
+/// Whether the texts of a label are of lengths that a queue can hold many of.
+fn check_label(label: &Label) -> Result<(), Refusal> {
+    let texts = [("name", &label.name), ("contentType", &label.content_type), ("method", &label.method)];
+    for (field, text) in texts {
+        bound(field, text.len() <= LONGEST_NAME, || format!("at most {LONGEST_NAME} bytes"))?;
+    }
+    bound("path", label.path.len() <= LONGEST_PATH, || format!("at most {LONGEST_PATH} bytes"))?;
+    let headers: usize = label.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    bound("headers", headers <= MOST_HEADER_BYTES, || format!("at most {MOST_HEADER_BYTES} bytes together"))
+}
+
 fn bound(field: &'static str, holds: bool, reason: impl FnOnce() -> String) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::Value { field, reason: reason() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use skala_types::Streams;
+
+    use super::*;
+    use crate::{Ack, Key, QueueSettings, Restored, Take, When};
+
+    fn known(core: &mut Core, after: When) -> Result<Vec<Enqueued>, Refusal> {
+        let first = NewTask { key: Some(Key { text: "k".into(), holds: Holds::Window }), ..NewTask::new(QueueId(0), "{}") };
+        let after = vec![After { task: Parent::Place(0), when: after }];
+        let tasks = vec![first, NewTask { after, ..NewTask::new(QueueId(0), "{}") }];
+        let answer = core.enqueue(tasks, Now::both(Time::from_secs(1))).map_err(|(_, refusal)| refusal)?;
+        core.committed(answer.seq);
+        Ok(answer.value)
+    }
+
+    #[test]
+    fn a_batch_does_not_guess_how_a_parent_that_it_knows_by_key_has_ended() {
+        let now = Now::both(Time::from_secs(1));
+        let mut core = Core::new(vec![QueueSettings::new("q")], 1, Restored::default(), Streams::new(1).stream("t"));
+        let parent = known(&mut core, When::Done).expect("it is taken in")[0].id;
+        let leased = core.take(&Take { queues: &[QueueId(0)], worker: "w", instance: None, most: 1, lease: None }, now).value;
+        let ack = Ack { id: parent, fence: leased[0].fence, result: None, cost: None };
+        let seq = core.ack(ack, now).expect("it is leased").seq;
+        core.committed(seq);
+        assert!(known(&mut core, When::Done).is_ok());
+        // Long ago: only the store knows.
+        core.recent.forget(parent);
+        assert_eq!(known(&mut core, When::Done), Err(Refusal::NoParent(parent.to_string())));
+    }
 }

@@ -109,7 +109,8 @@ impl Core {
             let task = &mut self.tasks[slot];
             let more = task.more();
             more.spent = more.spent.saturating_add(cost);
-            self.of(queue).totals.spent += cost;
+            let totals = &mut self.of(queue).totals;
+            totals.spent = totals.spent.saturating_add(cost);
         }
         let accounts = reserved.accounts().to_vec();
         let mut changed = Vec::new();

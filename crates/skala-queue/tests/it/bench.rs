@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use skala_queue::{
     Account, Ack, Answer, Change, Core, CoreEvent, Death, Ended, Fence, LeaseError, Leased, Nack, NewTask, Now, Phase, QueueId,
-    QueueSettings, Restored, Row, Seq, Take, TaskId,
+    QueueSettings, Refusal, Restored, Row, Seq, Take, TaskId,
 };
 use skala_types::{Streams, Text, Time};
 
@@ -42,6 +42,7 @@ impl Table {
             }
             Change::Revive(id, progressed) => {
                 let (mut row, _) = self.ended.remove(id).unwrap_or_else(|| panic!("{id} has not ended"));
+                (row.due, row.expires) = (progressed.due, None);
                 row.progressed = progressed.clone();
                 self.live.insert(*id, row);
             }
@@ -210,6 +211,14 @@ impl Bench {
 
     pub(crate) fn nack(&mut self, id: TaskId, fence: Fence, death: Option<Death>) -> Result<(), LeaseError> {
         let answer = self.core.nack(Nack { id, fence, death, retry_after: None, cost: None }, self.now)?;
+        self.did(answer);
+        Ok(())
+    }
+
+    /// Begins an ended task anew, as the store has it.
+    pub(crate) fn revive(&mut self, id: TaskId) -> Result<(), Refusal> {
+        let row = self.table.ended[&id].0.clone();
+        let answer = self.core.revive(&row, self.now)?;
         self.did(answer);
         Ok(())
     }

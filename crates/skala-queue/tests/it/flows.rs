@@ -1,6 +1,6 @@
 //! Tasks that wait for others.
 
-use skala_queue::{After, Cause, NewTask, Parent, Phase, Refusal, TaskId, When};
+use skala_queue::{After, Cause, Holds, Key, NewTask, Parent, Phase, Refusal, TaskId, When};
 
 use crate::bench::Bench;
 use crate::leases::failed;
@@ -129,4 +129,23 @@ fn a_parent_with_thousands_of_children_tells_them_in_pieces() {
     assert!(b.core.next_wake(b.now).is_some_and(|wake| wake <= b.now.at));
     b.seconds(1);
     assert_eq!(ready(&b), 3000);
+}
+
+#[test]
+fn a_child_that_is_known_by_its_key_need_not_know_its_parents_any_more() {
+    let mut b = bench();
+    let parent = batch(&mut b, &[&[]])[0];
+    let child = || NewTask {
+        key: Some(Key { text: "k".into(), holds: Holds::Window }),
+        after: vec![after(parent, When::Done)],
+        ..Bench::task()
+    };
+    let id = b.enqueue(child());
+    end(&mut b, parent, true);
+    end(&mut b, id, true);
+    // The store keeps the parent no longer.
+    b.table.ended.remove(&parent);
+    b.crash();
+    assert_eq!(b.enqueue(child()), id);
+    assert!(matches!(b.core.enqueue(vec![NewTask { key: None, ..child() }], b.now), Err((0, Refusal::NoParent(_)))));
 }

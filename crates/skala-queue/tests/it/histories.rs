@@ -335,14 +335,14 @@ impl History {
         self.b.did(answer);
     }
 
-    /// A task that has ended, has no key and no children, begins anew.
+    /// A dead or cancelled task that has no key and no children begins anew.
     fn revive(&mut self, nth: usize) {
         let seq = self.seq();
         let Some(id) = self.nth_task(nth) else { return };
         let is_parent = self.m.tasks.values().any(|t| t.parents.iter().any(|p| p.0 == id));
         let Some((row, _)) = self.b.table.ended.get(&id).filter(|(row, _)| row.key.is_none() && !is_parent) else { return };
         let row = row.clone();
-        let begins = self.m.tasks[&id].phase.has_ended();
+        let begins = matches!(self.m.tasks[&id].phase, Phase::Dead | Phase::Cancelled);
         let revived = self.b.core.revive(&row, self.b.now);
         assert_eq!(revived.is_ok(), begins);
         let Ok(answer) = revived else { return };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use expect_test::expect;
-use skala_queue::{NewTask, Phase, QueueId, QueueSettings, Rate, Refusal, Take, Waiting};
+use skala_queue::{Label, NewTask, Phase, QueueId, QueueSettings, Rate, Refusal, Take, Waiting};
+use skala_types::Text;
 
 use crate::bench::Bench;
 
@@ -185,4 +186,21 @@ fn a_task_that_waits_its_turn_is_told_how_many_are_ahead_and_for_how_long() {
     assert_eq!((why.waiting, why.ahead), (Waiting::Turn, 19));
     let expected = why.expected.unwrap().as_secs_f64();
     assert!((15.0..25.0).contains(&expected), "{expected}");
+}
+
+#[test]
+fn texts_of_a_label_are_bounded() {
+    let mut b = Bench::of(|_| {});
+    let long = |n: usize| Text::from("x".repeat(n).as_str());
+    let mut check = |label: Label| {
+        let task = NewTask { label, ..Bench::task() };
+        b.core.enqueue(vec![task], b.now).map(|answer| answer.value.len()).map_err(|(_, refusal)| refusal.to_string())
+    };
+    assert_eq!(check(Label { name: long(513), ..Label::default() }), Err("name: at most 512 bytes".into()));
+    assert_eq!(check(Label { method: long(513), ..Label::default() }), Err("method: at most 512 bytes".into()));
+    assert_eq!(check(Label { content_type: long(513), ..Label::default() }), Err("contentType: at most 512 bytes".into()));
+    assert_eq!(check(Label { path: long(16_385), ..Label::default() }), Err("path: at most 16384 bytes".into()));
+    let headers = [("a".to_owned(), "x".repeat(32_768))].into();
+    assert_eq!(check(Label { headers, ..Label::default() }), Err("headers: at most 32768 bytes together".into()));
+    assert_eq!(check(Label { name: long(512), path: long(16_384), ..Label::default() }), Ok(1));
 }

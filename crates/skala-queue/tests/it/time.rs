@@ -162,3 +162,34 @@ fn an_effect_takes_place_once() {
     assert!(!b.did(answer));
     assert_eq!(b.table.effects.len(), 1);
 }
+
+#[test]
+fn a_task_that_expired_and_begins_anew_does_not_expire_again_after_a_crash() {
+    let mut b = Bench::of(|s| s.finish_within = Some(secs(100)));
+    let id = b.enqueue_with(|t| t.expires = Some(START + secs(10)));
+    b.seconds(200);
+    assert_eq!(b.phase(id), Some(Phase::Dead));
+    b.revive(id).unwrap();
+    b.seconds(1);
+    assert_eq!(b.phase(id), Some(Phase::Ready));
+    b.crash();
+    b.seconds(1);
+    assert_eq!(b.phase(id), Some(Phase::Ready));
+    b.seconds(99);
+    assert_eq!(b.phase(id), Some(Phase::Dead));
+}
+
+#[test]
+fn a_task_that_was_done_since_it_was_looked_at_does_not_begin_anew() {
+    let mut b = Bench::of(|s| s.retry.attempts = 1);
+    let id = b.enqueue(Bench::task());
+    let fence = b.one().fence;
+    b.nack(id, fence, failed()).unwrap();
+    let looked_at = b.table.ended[&id].0.clone();
+    b.revive(id).unwrap();
+    let fence = b.one().fence;
+    b.ack(id, fence).unwrap();
+    let refused = b.core.revive(&looked_at, b.now).unwrap_err();
+    assert_eq!(refused.to_string(), format!("id: task {id} is done"));
+    assert_eq!(b.phase(id), Some(Phase::Done));
+}

@@ -6,11 +6,13 @@
 
 mod answer;
 mod calls;
+mod guard;
 mod problem;
 mod quantity;
 mod read;
 mod receive;
 mod routes;
+mod secrets;
 mod server;
 mod write;
 

@@ -54,6 +54,11 @@ impl Problem {
         problem.header(WWW_AUTHENTICATE, "Bearer")
     }
 
+    pub(crate) fn page(why: &str) -> Problem {
+        let detail = format!("{why}; use 127.0.0.1, or set `tasks.token` in the platform file");
+        Problem::new(StatusCode::FORBIDDEN, "page", "Not from there", detail)
+    }
+
     pub(crate) fn too_long(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "The body is too long", detail)
     }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::answer::Answer;
 use super::calls;
+use super::guard;
 use super::problem::Problem;
 use super::receive::Receiver;
 use super::routes::{Call, Found, find, plain};
@@ -162,30 +162,12 @@ async fn call(context: &Context, tasks: &Arc<Tasks>, peer: SocketAddr, request: 
         Found::Methods(methods) => return Err(Problem::methods(&methods)),
         Found::Nothing => return Err(Problem::no_path(uri.path())),
     };
-    if call != Call::Health && !context.may(&request) {
-        return Err(Problem::token());
+    if call != Call::Health {
+        guard::check(context.token.as_deref(), request.method(), request.headers())?;
     }
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
     let asked = calls::Asked { context, tasks, peer, path, part, query: uri.query().unwrap_or_default() };
     calls::answer(call, &asked, request).await
-}
-
-impl Context {
-    /// Whether a request knows the token, compared in constant time.
-    fn may(&self, request: &Request<Incoming>) -> bool {
-        let Some(token) = &self.token else { return true };
-        let given = request.headers().get(AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
-        given.is_some_and(|given| same(given, token.as_bytes()))
-    }
-}
-
-/// Whether two texts are the same, in a time that depends on the lengths alone.
-fn same(given: &[u8], wanted: &[u8]) -> bool {
-    let mut differ = given.len() ^ wanted.len();
-    for (at, byte) in given.iter().enumerate() {
-        differ |= usize::from(byte ^ wanted[at % wanted.len()]);
-    }
-    differ == 0
 }
 
 /// Waits until the server closes.
@@ -202,14 +184,6 @@ pub(crate) fn event(name: &str, data: &serde_json::Value) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_same_token_is_the_same() {
-        assert!(same(b"secret", b"secret"));
-        for other in ["", "secre", "secret2", "secretsecret", "Secret"] {
-            assert!(!same(other.as_bytes(), b"secret"), "{other}");
-        }
-    }
 
     #[test]
     fn the_refusal_of_a_connection_is_whole() {

@@ -9,6 +9,7 @@ use skala_queue::{After, Extended, Parent, Parked, Phase, QueueSettings, QueueSt
 use skala_types::{Text, Time};
 
 use super::quantity::amount;
+use super::secrets;
 use crate::store::Stored;
 use crate::{Job, TaskView};
 
@@ -177,7 +178,7 @@ pub(crate) fn stored(stored: &Stored, phase: Phase) -> Map<String, Value> {
     put(&mut doc, "schedule", row.occurrence.as_ref().map(|o| o.schedule.as_str().into()));
     put(&mut doc, "nominal", row.occurrence.as_ref().map(|o| o.nominal.to_string().into()));
     put_text(&mut doc, "contentType", &label.content_type);
-    put(&mut doc, "headers", (!label.headers.is_empty()).then(|| json!(label.headers)));
+    put(&mut doc, "headers", (!label.headers.is_empty()).then(|| secrets::shown(&label.headers)));
     doc.insert("bodyBytes".into(), row.body_len.into());
     put(&mut doc, "death", progressed.death.as_ref().map(|death| json!(death)));
     put(&mut doc, "ended", stored.ended.map(|at| at.to_string().into()));

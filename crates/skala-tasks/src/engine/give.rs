@@ -18,7 +18,12 @@ use super::{Bounds, TasksError};
 pub(crate) async fn give(shared: &Shared, ask: &TakeAsk, wait: Duration) -> Result<Vec<Job>, TasksError> {
     let term = shared.leading()?;
     let wait = wait.min(shared.config.bounds.longest_wait);
-    let (taken, _) = term.call(|inner, now| inner.take(ask, wait, &shared.config.bounds, now));
+    let (taken, _) = term.call(|inner, now| {
+        if inner.giving && !term.is_sure(inner) {
+            return Err(TasksError::Unavailable { leader: None });
+        }
+        inner.take(ask, wait, &shared.config.bounds, now)
+    });
     let leased = match taken? {
         Taken::Now(leased) => leased,
         Taken::Later(place) => Waiting { term: &term, place }.wait(wait).await?,

@@ -85,11 +85,12 @@ impl Lead {
     }
 
     /// Leads until it is over; the store, when there is reason to go on.
-    fn lead(&mut self, store: Box<dyn Store>, epoch: u32) -> Option<Box<dyn Store>> {
+    fn lead(&mut self, mut store: Box<dyn Store>, epoch: u32) -> Option<Box<dyn Store>> {
         self.seen = None;
         // Late word of an earlier term, whose writer has ended since, is not about this one.
         while let Ok(late) = self.stopped.try_recv() {
             if matches!(late, Over::Closing) {
+                self.resign(&mut *store);
                 return None;
             }
         }
@@ -100,6 +101,7 @@ impl Lead {
                 return None;
             }
         };
+        self.shared.align(&term);
         tracing::info!(epoch, "leads the tasks");
         self.shared.become_(Role::Leading { epoch: term.epoch }, Some(Arc::clone(&term)));
         self.shared.wake_all();
@@ -118,15 +120,20 @@ impl Lead {
                 None
             }
             Over::Closing => {
-                if let Some(mut store) = term.end()
-                    && let Err(e) = store.resign()
-                {
-                    tracing::warn!(error = %e, "the lead of the tasks was not given up; the next leader waits for it to time out");
+                match term.end() {
+                    Some(mut store) => self.resign(&mut *store),
+                    None => self.shared.become_(Role::Stopped("it was shut down".into()), None),
                 }
-                self.shared.become_(Role::Stopped("it was shut down".into()), None);
                 None
             }
         }
+    }
+
+    fn resign(&self, store: &mut dyn Store) {
+        if let Err(e) = store.resign() {
+            tracing::warn!(error = %e, "the lead of the tasks was not given up; the next leader waits for it to time out");
+        }
+        self.shared.become_(Role::Stopped("it was shut down".into()), None);
     }
 
     fn follow(&mut self, epoch: u32, beat: u64, leader: Candidate) {

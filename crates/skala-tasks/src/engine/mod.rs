@@ -115,18 +115,7 @@ impl Tasks {
 
     /// Replaces the settings of queues; one that is no more keeps its tasks, paused.
     pub fn set_queues(&self, queues: Vec<QueueSettings>) {
-        let mut new: Vec<Arc<QueueSettings>> = queues.iter().cloned().map(Arc::new).collect();
-        let mut all: Vec<Arc<QueueSettings>> = Vec::new();
-        for old in self.shared.queues.load().iter() {
-            let at = new.iter().position(|q| q.name == old.name);
-            all.push(at.map_or_else(|| Arc::clone(old), |at| new.remove(at)));
-        }
-        all.extend(new);
-        self.shared.queues.store(Arc::new(all));
-        if let Ok(term) = self.shared.leading() {
-            term.call(|inner, now| inner.core.set_queues(queues, now));
-            term.set_keep();
-        }
+        self.shared.set_queues(queues);
     }
 
     /// Takes in up to 128 tasks, all or none. Returns once they are on disk.
@@ -242,6 +231,11 @@ impl Tasks {
         let view = look::task(&self.shared, task).await?;
         if !matches!(view.phase(), Phase::Dead | Phase::Cancelled) {
             let words = "only a dead or cancelled task can begin anew; this one is neither";
+            return Err(TasksError::State(words.to_owned()));
+        }
+        // Of one whose time is over only the key is left, while it holds.
+        if self.body(task).await?.is_none() {
+            let words = "its body is no longer kept: enqueue it again, with another key if it had one";
             return Err(TasksError::State(words.to_owned()));
         }
         let row = view.stored.row;

@@ -1,6 +1,6 @@
 //! What outlives a time of leading.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use skala_queue::{CoreEvent, Keep, QueueId, QueueSettings};
@@ -28,7 +28,10 @@ pub(crate) struct Shared {
     pub(crate) timer: Notify,
     pub(crate) schedules: ArcSwapOption<Arc<dyn Schedules>>,
     pub(crate) elsewhere: ArcSwapOption<Arc<dyn Elsewhere>>,
+    /// By their numbers, those that are no more included.
     pub(crate) queues: ArcSwap<Vec<Arc<QueueSettings>>>,
+    /// Those that are; held while numbers may change.
+    current: Mutex<Vec<QueueSettings>>,
     wakes: RwLock<Vec<Arc<Notify>>>,
 }
 
@@ -46,6 +49,7 @@ impl Shared {
             elsewhere: ArcSwapOption::empty(),
             wakes: RwLock::new(queues.iter().map(|_| Arc::default()).collect()),
             queues: ArcSwap::from_pointee(queues),
+            current: Mutex::new(config.queues.clone()),
             config,
         })
     }
@@ -68,6 +72,44 @@ impl Shared {
             changed
         });
         self.timer.notify_one();
+    }
+
+    /// The queues that are, without those that have been taken out.
+    pub(crate) fn current(&self) -> Vec<QueueSettings> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the queues. A leader's core numbers them; otherwise those that are new come last.
+    pub(crate) fn set_queues(&self, queues: Vec<QueueSettings>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.clone_from(&queues);
+        let mut new: Vec<Arc<QueueSettings>> = queues.iter().cloned().map(Arc::new).collect();
+        let all = match self.leading() {
+            Ok(term) => {
+                term.call(|inner, now| inner.core.set_queues(queues, now));
+                term.queues()
+            }
+            Err(_) => {
+                let mut all: Vec<Arc<QueueSettings>> = Vec::new();
+                for old in self.queues.load().iter() {
+                    let at = new.iter().position(|q| q.name == old.name);
+                    all.push(at.map_or_else(|| Arc::clone(old), |at| new.remove(at)));
+                }
+                all.extend(new);
+                all
+            }
+        };
+        self.queues.store(Arc::new(all));
+        if let Ok(term) = self.leading() {
+            term.set_keep();
+        }
+    }
+
+    /// A term has read its tasks: some may be of queues that are no more, or the queues were replaced meanwhile.
+    pub(crate) fn align(&self, term: &Term) {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        term.call(|inner, now| inner.core.set_queues(current.clone(), now));
+        self.queues.store(Arc::new(term.queues()));
     }
 
     /// The settings of all queues.

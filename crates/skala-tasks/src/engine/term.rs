@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 
-use skala_queue::{Change, Core, Now, QueueId, Restored, Seq, TaskId};
+use skala_queue::{Change, Core, Now, QueueId, QueueSettings, Restored, Seq, TaskId};
 use skala_types::{Streams, Time};
 
 use super::TasksError;
@@ -19,6 +19,9 @@ use super::shared::Shared;
 use super::takers::Takers;
 use crate::store::{Loaded, Store, StoreError};
 use crate::writer::{Told, Writer, WriterFigures, WriterSettings, WriterState};
+
+/// How often the queues that woke are served under one hold of the lock; the timer goes on.
+const ROUNDS: usize = 16;
 
 /// One time of leading.
 pub(crate) struct Term {
@@ -96,6 +99,13 @@ impl Term {
         started.map(|()| term)
     }
 
+    /// The settings of all queues by their numbers, those that are no more and still have tasks included.
+    pub(crate) fn queues(&self) -> Vec<Arc<QueueSettings>> {
+        self.ask(|inner, _| {
+            (0..inner.core.queues()).filter_map(|n| inner.core.settings(QueueId(n)).cloned().map(Arc::new)).collect()
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,21 +154,40 @@ impl Term {
 
     /// Gives out what woke, and sets the timer.
     fn settle(&self, inner: &mut Inner, now: Now) {
-        let mut woken = std::mem::take(&mut inner.woken);
-        woken.clear();
-        inner.core.awakened(&mut woken);
-        if inner.giving {
-            for queue in &woken {
-                inner.takers.serve(*queue, &mut inner.core, &mut inner.out, &inner.draining, now);
-                self.shared.wake(*queue);
-            }
-            self.hand_in(inner);
+        // Nothing is given out that another leader may have given out already; what woke stays awake.
+        if inner.giving && self.is_sure(inner) {
+            self.serve(inner, now);
         }
-        inner.woken = woken;
         let next = inner.core.next_wake(now).map_or(u64::MAX, Time::as_nanos);
         if next < self.wake_at.load(Ordering::Relaxed) {
             self.shared.timer.notify_one();
         }
+    }
+
+    /// Whether no other process can lead: it would have had to watch this one's beat stand still for the time to live.
+    pub(crate) fn is_sure(&self, inner: &Inner) -> bool {
+        inner.writer.as_ref().is_some_and(|writer| writer.has_led_within(self.shared.config.leader_ttl))
+    }
+
+    fn serve(&self, inner: &mut Inner, now: Now) {
+        let mut woken = std::mem::take(&mut inner.woken);
+        // A call for tasks looks at a bounded number that may not run: the queue is awake again then.
+        for _ in 0..ROUNDS {
+            woken.clear();
+            inner.core.awakened(&mut woken);
+            if woken.is_empty() {
+                break;
+            }
+            for queue in &woken {
+                inner.takers.serve(*queue, &mut inner.core, &mut inner.out, &inner.draining, now);
+                self.shared.wake(*queue);
+            }
+        }
+        self.hand_in(inner);
+        if !woken.is_empty() {
+            self.shared.timer.notify_one();
+        }
+        inner.woken = woken;
     }
 
     /// Lets time pass; when to do so again.
@@ -311,6 +340,7 @@ fn load(shared: &Shared, store: &mut dyn Store, epoch: u32, now: Now) -> Result<
     let rng = || Streams::new(shared.config.seed).stream("tasks");
     let restored = store.restored(now.wall)?;
     let mut core = Core::new(shared.settings(), epoch, restored.clone(), rng());
+    core.set_queues(shared.current(), now);
     store.load(now.wall, &mut |loaded| match loaded {
         Loaded::Ended(row) => core.restore_ended(row, now),
         Loaded::Live(row) => core.restore(row, now),

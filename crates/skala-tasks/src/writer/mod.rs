@@ -127,6 +127,12 @@ impl Writer {
         self.queue.has_room()
     }
 
+    /// Whether the store has said within this time that this process leads. One that was stopped, or whose disk hangs, may have been
+    /// replaced without knowing it.
+    pub fn has_led_within(&self, within: Duration) -> bool {
+        self.queue.has_led_within(within)
+    }
+
     /// How it is.
     pub fn state(&self) -> WriterState {
         self.queue.state()

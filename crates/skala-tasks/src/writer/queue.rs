@@ -37,6 +37,8 @@ struct Inner {
     figures: WriterFigures,
     keep: Vec<(Text, Keep)>,
     closed: bool,
+    /// When the store said last that this process leads.
+    led: Instant,
     /// So many groups wake the writer.
     wakes_at: usize,
 }
@@ -64,7 +66,8 @@ pub(super) enum Work {
 impl Queue {
     pub(super) fn new(most: usize, keep: Vec<(Text, Keep)>) -> Queue {
         let (groups, figures) = (VecDeque::new(), WriterFigures::default());
-        let inner = Inner { groups, waiting: 0, state: WriterState::Fine, figures, keep, closed: false, wakes_at: 1 };
+        let (state, led) = (WriterState::Fine, Instant::now());
+        let inner = Inner { groups, waiting: 0, state, figures, keep, closed: false, led, wakes_at: 1 };
         Queue { inner: Mutex::new(inner), arrived: Condvar::new(), most }
     }
 
@@ -153,6 +156,16 @@ impl Queue {
         figures.changes += changes as u64;
         figures.committing += took;
         figures.longest = figures.longest.max(took);
+    }
+
+    /// The store has said that this process leads, in what began then.
+    pub(super) fn leads(&self, began: Instant) {
+        self.lock().led = began;
+    }
+
+    /// Whether it has said so within this time.
+    pub(super) fn has_led_within(&self, within: Duration) -> bool {
+        self.lock().led.elapsed() <= within
     }
 
     pub(super) fn note(&self, note: impl FnOnce(&mut WriterFigures)) {

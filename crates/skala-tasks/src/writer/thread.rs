@@ -75,6 +75,7 @@ impl Thread {
             match self.store.commit(changes, durability) {
                 Ok(()) => {
                     self.recovered();
+                    self.queue.leads(began);
                     let took = began.elapsed();
                     self.gather = gather(groups, took);
                     self.queue.done(groups, changes.len(), took);
@@ -83,6 +84,10 @@ impl Thread {
                     return true;
                 }
                 Err(e) => {
+                    // A store without room has looked who leads before it began to write.
+                    if matches!(e, StoreError::Full(_)) {
+                        self.queue.leads(began);
+                    }
                     if !self.failed(e) {
                         return false;
                     }
@@ -116,10 +121,13 @@ impl Thread {
         let now = Instant::now();
         if now >= self.beat_at {
             self.beat_at = now + self.settings.beat;
-            if let Err(e) = self.store.beat()
-                && !self.failed_beside(e)
-            {
-                return false;
+            match self.store.beat() {
+                Ok(()) => self.queue.leads(now),
+                Err(e) => {
+                    if !self.failed_beside(e) {
+                        return false;
+                    }
+                }
             }
         }
         if now >= self.sweep_at {

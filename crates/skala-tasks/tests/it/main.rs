@@ -9,5 +9,6 @@ mod deliver;
 mod full;
 mod layered;
 mod log;
+mod queues;
 mod schedules;
 mod writer;

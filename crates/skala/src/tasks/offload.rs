@@ -19,6 +19,8 @@ use tokio::runtime::Handle;
 
 use super::TaskSide;
 
+/// What begins the names of headers that skala makes.
+const OURS: [&str; 2] = ["skala-", "x-cloudtasks-"];
 /// Longest that a client may wait for an answer at a time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -135,6 +137,8 @@ fn label(request: &Offloaded) -> Label {
             "content-type" => content_type = value,
             // The task's own key goes to the replica instead.
             "idempotency-key" => {}
+            // What skala says of a task nobody outside can say.
+            _ if OURS.iter().any(|ours| name.starts_with(ours)) => {}
             _ => {
                 let separator = if name == "cookie" { "; " } else { ", " };
                 headers.entry(name).and_modify(|all| *all += &format!("{separator}{value}")).or_insert_with(|| value.clone());

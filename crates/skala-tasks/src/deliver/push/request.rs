@@ -24,6 +24,8 @@ use crate::Job;
 
 /// Headers of a task that belong to the connection, not to the request.
 const NOT_THEIRS: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// Whose the task is: said by skala alone, and left out where it is nobody's.
+const TENANT: &str = "skala-tenant";
 /// What bodies are unless their task says otherwise.
 const JSON: &str = "application/json";
 /// Bytes that all values of skala's headers have together, about.
@@ -49,9 +51,11 @@ macro_rules! name {
 pub(crate) fn request(job: &Job, path: &str, to: SocketAddr, now: Now) -> Result<Request<Full<Bytes>>, String> {
     let label = &job.label;
     let path = if label.path.is_empty() { path } else { &label.path };
-    let uri: Uri = path.parse().map_err(|_| format!("'{path}' is not a path that can be requested"))?;
+    let uri = own_path(path).ok_or_else(|| format!("'{path}' is not a path that can be requested"))?;
     let method = match label.method.as_ref() {
         "" => Method::POST,
+        // It would make a tunnel of the connection.
+        "CONNECT" => return Err("'CONNECT' is not a method of a task".to_owned()),
         method => method.parse().map_err(|_| format!("'{method}' is not an HTTP method"))?,
     };
     let mut headers = Headers { map: own(job)?, text: BytesMut::with_capacity(TEXT) };
@@ -67,13 +71,18 @@ pub(crate) fn request(job: &Job, path: &str, to: SocketAddr, now: Now) -> Result
     Ok(request)
 }
 
+/// A path of the replica itself: with a host in it, a replica that is a proxy would go there.
+fn own_path(path: &str) -> Option<Uri> {
+    path.parse().ok().filter(|uri: &Uri| path.starts_with('/') && uri.authority().is_none())
+}
+
 fn own(job: &Job) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(job.label.headers.len() + 32);
     for (name, value) in &job.label.headers {
         let parsed: HeaderName = name.parse().map_err(|_| format!("'{name}' is not a name of a header"))?;
         let value: HeaderValue =
             value.parse().map_err(|_| format!("the value of header {name} has characters that it may not"))?;
-        if !NOT_THEIRS.contains(&parsed) {
+        if !NOT_THEIRS.contains(&parsed) && parsed != TENANT {
             headers.insert(parsed, value);
         }
     }
@@ -123,7 +132,7 @@ fn skala(headers: &mut Headers, job: &Job, now: Now) {
     headers.put(name!("skala-timeout"), format_args!("{}.{:03}", left.as_secs(), left.subsec_millis()));
     headers.put(name!("skala-due"), leased.due);
     if !leased.tenant.is_empty() {
-        headers.put(name!("skala-tenant"), &leased.tenant);
+        headers.put(const { HeaderName::from_static(TENANT) }, &leased.tenant);
     }
 }
 
@@ -258,9 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn nobody_but_skala_says_whose_a_task_is() {
+        let headers = [("Skala-Tenant".to_owned(), "acme".to_owned()), ("Skala-Fence".to_owned(), "1".to_owned())].into();
+        let mut job = job(Label { headers, ..Label::default() });
+        job.leased.tenant = "".into();
+        let request = made(&job).unwrap();
+        assert_eq!((request.headers().get("skala-tenant"), request.headers()["skala-fence"].to_str().unwrap()), (None, "9"));
+    }
+
+    #[test]
     fn what_cannot_be_asked_is_told_in_words() {
         let check = |label: Label| made(&job(label)).unwrap_err();
         assert_eq!(check(Label { path: "no path".into(), ..Label::default() }), "'no path' is not a path that can be requested");
+        for path in ["http://10.0.0.1/latest", "evil.example:80", "*", "tasks"] {
+            assert_eq!(
+                check(Label { path: path.into(), ..Label::default() }),
+                format!("'{path}' is not a path that can be requested")
+            );
+        }
+        assert_eq!(check(Label { method: "CONNECT".into(), ..Label::default() }), "'CONNECT' is not a method of a task");
         assert_eq!(check(Label { method: "G T".into(), ..Label::default() }), "'G T' is not an HTTP method");
         let headers = [("a b".to_owned(), "1".to_owned())].into();
         assert_eq!(check(Label { headers, ..Label::default() }), "'a b' is not a name of a header");

@@ -119,6 +119,7 @@ impl Data {
             return;
         }
         let Some(Gone { mut row, body, .. }) = self.take_gone(id) else { return };
+        (row.due, row.expires) = (progressed.due, None);
         row.progressed = progressed.clone();
         self.put_live(Live { row, body });
     }

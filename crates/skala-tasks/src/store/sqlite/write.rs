@@ -163,11 +163,13 @@ impl Write<'_, '_> {
         let Some(head) = self.head("SELECT queue, flags, key_until FROM ended WHERE id = ?1 AND bare = 0", number)? else {
             return Ok(());
         };
+        let row = Row { due: progressed.due, expires: None, ..self.row(id, "SELECT fixed FROM ended WHERE id = ?1")? };
+        codec::pack_row(&row, &mut self.buffers.fixed);
         codec::pack_progressed(id, progressed, &mut self.buffers.progress);
-        let sql = "INSERT INTO task SELECT id, queue, ?2, flags, key_until, fixed, ?3, body FROM ended WHERE id = ?1";
-        self.c.prepare_cached(sql)?.execute((number, progressed.phase as i64, &self.buffers.progress[..]))?;
+        let sql = "INSERT INTO task SELECT id, queue, ?2, flags, key_until, ?3, ?4, body FROM ended WHERE id = ?1";
+        let Buffers { fixed, progress, .. } = &self.buffers;
+        self.c.prepare_cached(sql)?.execute((number, progressed.phase as i64, &fixed[..], &progress[..]))?;
         if head.flags & PARENTS != 0 {
-            let row = self.row(id, "SELECT fixed FROM ended WHERE id = ?1")?;
             self.await_parents(&row)?;
         }
         self.c.prepare_cached("DELETE FROM ended WHERE id = ?1")?.execute([number])?;

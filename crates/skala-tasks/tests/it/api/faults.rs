@@ -80,7 +80,7 @@ fn a_full_disk_refuses_new_tasks_and_loses_none() {
 #[test]
 fn a_follower_sends_callers_to_the_leader_and_takes_over_from_it() {
     let store = MemoryStore::new();
-    let config = || TasksConfig { leader_ttl: Duration::from_millis(400), ..TasksConfig::new(vec![queue("mail")]) };
+    let config = || TasksConfig { leader_ttl: Duration::from_secs(1), ..TasksConfig::new(vec![queue("mail")]) };
     let leader = Server::with(config(), Box::new(store.again()));
     let follower = Server::with(config(), Box::new(store.again()));
     let id = leader.enqueue("mail", r#"{"body":"kept"}"#);

@@ -150,3 +150,27 @@ fn one_connection_too_many_is_told_so() {
     drop(first);
     server.stop();
 }
+
+#[test]
+fn a_web_page_of_this_machine_s_browser_gives_no_orders() {
+    let server = Server::start(vec![queue("mail")]);
+    let tasks = "/v1/queues/mail/tasks";
+    let page =
+        call_with(server.at(), "POST", tasks, "Origin: https://evil.example\r\nContent-Type: text/plain\r\n", "1").expect(403);
+    assert_eq!(page["detail"], "orders from web pages are not taken; use 127.0.0.1, or set `tasks.token` in the platform file");
+    assert!(server.take("mail", 1).is_empty());
+    server.stop();
+}
+
+#[test]
+fn a_dead_letter_of_which_only_the_key_is_kept_does_not_begin_anew() {
+    let mail = queue("mail");
+    let results = skala_queue::Keep { dead: std::time::Duration::ZERO, ..mail.results };
+    let server = Server::start(vec![QueueSettings { results, ..mail }]);
+    let id = server.enqueue("mail", r#"{"key":"k"}"#);
+    let taken = server.take("mail", 1);
+    server.post("/v1/leases/nack", &one(&taken[0], r#","cause":"rejected""#)).expect(200);
+    let refused = server.post(&format!("/v1/tasks/{id}/retry"), "").expect(409);
+    assert_eq!(refused["detail"], "its body is no longer kept: enqueue it again, with another key if it had one");
+    server.stop();
+}

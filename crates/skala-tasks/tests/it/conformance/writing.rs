@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use skala_queue::{
-    Account, Change, Durability, Firing, FiringOutcome, Holds, Occurrence, Owner, Per, Phase, ScheduleRow, TaskId,
+    Account, Change, Durability, Firing, FiringOutcome, Holds, Occurrence, Owner, Per, Phase, Row, ScheduleRow, TaskId,
 };
 use skala_tasks::store::StoreError;
 
@@ -101,7 +101,9 @@ pub(super) fn a_dead_letter_begins_anew(place: &dyn Place) {
     commit(&mut *store, &[insert(full(1)), ended(1, Phase::Dead, at(99))]);
     commit(&mut *store, &[Change::Revive(TaskId(1), progressed(Phase::Ready))]);
     let told = load(&mut *store, at(20));
-    assert_eq!((told.live, told.ended), (vec![full(1)], vec![]));
+    // It is due anew, and expires no longer.
+    let anew = Row { due: progressed(Phase::Ready).due, expires: None, progressed: progressed(Phase::Ready), ..full(1) };
+    assert_eq!((told.live, told.ended), (vec![anew], vec![]));
     let bodies = store.reader().unwrap().bodies(&[TaskId(1)]).unwrap();
     assert_eq!(bodies, [Some((full(1).label, Bytes::from_static(b"body 1")))]);
 }

@@ -1,8 +1,9 @@
 //! Push on the real core: limits, deaths and slowing as a platform sees them.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -112,10 +113,18 @@ async fn every_task_is_done_once_and_no_replica_has_more_than_it_may() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_of_a_dead_replica_runs_again_long_before_its_lease_is_over() {
     let world = World::new(|queue| queue.lease = Duration::from_secs(3600)).await;
-    let silent = Backend::raw(|stream, _| std::io::copy(stream, &mut std::io::sink()).map(drop));
+    let asked = Arc::new(AtomicBool::new(false));
+    let silent = Backend::raw({
+        let asked = Arc::clone(&asked);
+        move |stream, _| {
+            stream.read_exact(&mut [0])?;
+            asked.store(true, Ordering::SeqCst);
+            std::io::copy(stream, &mut std::io::sink()).map(drop)
+        }
+    });
     world.replica(1, silent.addr());
     let id = world.put(1).await[0];
-    world.until("it runs", |stats| stats.leased == 1).await;
+    world.until("its replica is asked", |_| asked.load(Ordering::SeqCst)).await;
     assert_eq!(world.tasks.held_by(instance("worker", ReplicaId(1))).0, 1);
     let healthy = answer("200 OK");
     world.replica(2, healthy.addr());
