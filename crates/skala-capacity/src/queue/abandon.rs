@@ -118,6 +118,8 @@ fn within(spare: f64, deadline: f64, decays: f64) -> (f64, f64) {
         return (d, d * d / 2.0);
     }
     let mass = (1.0 - e) / slope;
-    let falling = (1.0 - e * (1.0 + slope * d)) / (slope * slope);
+    // A density that has died out stays zero, however far the deadline is.
+    let beyond = if e == 0.0 { 0.0 } else { e * (1.0 + slope * d) };
+    let falling = (1.0 - beyond) / (slope * slope);
     if spare >= 0.0 { (mass, falling) } else { (mass, d * mass - falling) }
 }
