@@ -233,8 +233,11 @@ impl Goal {
             let why = if up && sorted.unready > 0 { Why::StillStarting } else { Why::WithinTolerance };
             return (current, why);
         }
-        // The extra replicas of a rolling update have a base load too, which is no reason for more of them.
-        let wanted = ceil_replicas(refilled * f64::from(scene.serving(count)));
+        // The extra replicas of a rolling update have a base load too, which is no reason for more of them. Their share is of those that
+        // are measured: one that only starts must not change what is wanted.
+        let measured = sorted.ready.max(1);
+        let share = f64::from(scene.serving(measured)) / f64::from(measured);
+        let wanted = ceil_replicas(refilled * f64::from(count) * share);
         (wanted.max(current), Why::AboveTarget)
     }
 }

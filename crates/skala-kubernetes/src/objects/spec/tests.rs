@@ -29,7 +29,8 @@ fn an_hpa_spec_is_taken_as_it_is() {
 #[test]
 fn the_example_of_the_manual_can_be_read() {
     let page = include_str!("../../../../../docs/kubernetes.md");
-    let example = page.split("```yaml\n").find(|block| block.starts_with("apiVersion:")).and_then(|rest| rest.split("```").next()).unwrap();
+    let example =
+        page.split("```yaml\n").find(|block| block.starts_with("apiVersion:")).and_then(|rest| rest.split("```").next()).unwrap();
     let object: serde_json::Value = serde_saphyr::from_str(example).unwrap();
     let spec = Spec::read(&object["spec"]).unwrap();
     assert_eq!((spec.triggers[0].name.as_str(), spec.triggers[0].target), ("jobs", Goal::AverageValue(5.0)));
