@@ -6,7 +6,9 @@ from celery import Celery
 from celery.schedules import crontab
 from kombu import Exchange, Queue
 
-options = {"visibility_timeout": int(os.environ.get("VISIBILITY", "3600")), "unacked_restore_interval": 1}
+# Workers look each second for leases that ran out, instead of about every hundred.
+options = {"visibility_timeout": int(os.environ.get("VISIBILITY", "3600"))}
+options |= {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 if os.environ.get("STEPS"):
     options["priority_steps"] = [int(s) for s in os.environ["STEPS"].split(",")]
 if os.environ.get("PREFIX"):

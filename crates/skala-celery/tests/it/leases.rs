@@ -29,14 +29,8 @@ async fn begins(heartbeat: bool) -> usize {
 
 #[tokio::test]
 async fn a_task_longer_than_the_visibility_timeout_runs_once_with_the_heartbeat() {
-    let (with, mut without) = tokio::join!(begins(true), begins(false));
+    let (with, without) = tokio::join!(begins(true), begins(false));
     assert_eq!(with, 1);
-    // Each of the workers restores it when its own timer says so, which may be too late for a task of nine seconds.
-    for _ in 0..3 {
-        if without == 1 {
-            without = begins(false).await;
-        }
-    }
     assert!(without > 1, "Celery alone runs it {without} times");
 }
 
